@@ -1,0 +1,135 @@
+import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, parseAllDocuments, visit } from 'yaml';
+import type { DocumentPath } from './diagnostics.ts';
+
+/** Something wrong with the YAML itself, at an offset into the text. */
+export interface YamlFault {
+  readonly offset: number;
+  readonly message: string;
+  readonly fix: string;
+}
+
+export type YamlResult =
+  | { readonly ok: true; readonly document: Document.Parsed }
+  | { readonly ok: false; readonly faults: readonly YamlFault[] };
+
+/**
+ * Parses a text that must be exactly one YAML 1.2 document. Duplicate keys are found here rather than by the
+ * library, whose check is quadratic in the keys of a map.
+ */
+export function parseYaml(text: string): YamlResult {
+  try {
+    const documents = parseAllDocuments(text, { prettyErrors: false, uniqueKeys: false, logLevel: 'error' });
+    const document = Array.isArray(documents) ? documents[0] : undefined;
+    const second = documents[1];
+    if (document === undefined) return { ok: false, faults: [emptyFault()] };
+    const problems = [...document.errors, ...document.warnings];
+    if (problems.length > 0) return { ok: false, faults: problems.map(p => describeYamlError(p.code, p.message, p.pos[0])) };
+    if (second !== undefined) {
+      const offset = second.range?.[0] ?? 0;
+      return { ok: false, faults: [{ offset, message: 'a second document begins', fix: 'keep one document in a file' }] };
+    }
+    if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
+      return { ok: false, faults: [emptyFault()] };
+    }
+    const duplicates = duplicateKeys(document);
+    return duplicates.length > 0 ? { ok: false, faults: duplicates } : { ok: true, document };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { ok: false, faults: [{ offset: 0, message: 'is nested too deeply', fix: 'write it flatter' }] };
+  }
+}
+
+export type ValueResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly faults: readonly YamlFault[] };
+
+/** The document as plain values. Aliases that would expand without bound are refused. */
+export function toValue(document: Document.Parsed): ValueResult {
+  try {
+    return { ok: true, value: document.toJS({ maxAliasCount: 100 }) };
+  } catch (error) {
+    if (!(error instanceof ReferenceError || error instanceof RangeError)) throw error;
+    let offset = 0;
+    visit(document, {
+      Alias: (_, alias) => {
+        offset = alias.range?.[0] ?? 0;
+        return visit.BREAK;
+      },
+    });
+    return { ok: false, faults: [{ offset, message: 'aliases expand to too much', fix: 'write the values out' }] };
+  }
+}
+
+/** The offset of the value at a path, or of its key; of the nearest enclosing node when there is no such value. */
+export function offsetOf(document: Document.Parsed, path: DocumentPath, part: 'key' | 'value'): number {
+  let node: unknown = document.contents;
+  let offset = startOf(node) ?? 0;
+  for (const [depth, step] of path.entries()) {
+    if (isAlias(node)) return offset;
+    let next: unknown;
+    let key: unknown;
+    if (isMap(node)) {
+      const pair = node.items.find(item => isScalar(item.key) && String(item.key.value) === String(step));
+      next = pair?.value;
+      key = pair?.key;
+    } else if (isSeq(node) && typeof step === 'number') {
+      next = node.items[step];
+    }
+    const isLast = depth === path.length - 1;
+    const found = (isLast && part === 'key' ? startOf(key) : undefined) ?? startOf(next) ?? startOf(key);
+    if (found === undefined) return offset;
+    offset = found;
+    node = next;
+  }
+  return offset;
+}
+
+function startOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined;
+}
+
+function duplicateKeys(document: Document.Parsed): YamlFault[] {
+  const faults: YamlFault[] = [];
+  visit(document, {
+    Map: (_, map) => {
+      if (map.items.length < 2) return;
+      const seen = new Set<string>();
+      for (const pair of map.items) {
+        if (!isPair(pair) || !isScalar(pair.key)) continue;
+        const key = String(pair.key.value);
+        if (seen.has(key)) {
+          const message = `key ${JSON.stringify(key)} is written twice`;
+          faults.push({ offset: startOf(pair.key) ?? 0, message, fix: 'keep one of the two' });
+        }
+        seen.add(key);
+      }
+    },
+  });
+  return faults;
+}
+
+function emptyFault(): YamlFault {
+  return { offset: 0, message: 'the file is empty', fix: 'begin with "version: 1"' };
+}
+
+/** The library's message in our manner, with a fix. */
+function describeYamlError(code: string, message: string, offset: number): YamlFault {
+  const text = message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '');
+  switch (code) {
+    case 'TAB_AS_INDENT':
+      return { offset, message: 'a tab is used for indentation', fix: 'indent with spaces' };
+    case 'BAD_INDENT':
+      return { offset, message: text, fix: 'align it with the lines of the same level' };
+    case 'MISSING_CHAR':
+      return { offset, message: text, fix: 'close the bracket or quote, or put a space after the colon' };
+    case 'UNEXPECTED_TOKEN':
+    case 'BAD_SCALAR_START':
+    case 'BLOCK_AS_IMPLICIT_KEY':
+    case 'BAD_ALIAS':
+      return { offset, message: text, fix: 'put the text in quotes: a host with * must be written "*.example.com"' };
+    case 'MULTILINE_IMPLICIT_KEY':
+      return { offset, message: text, fix: 'end each key with a colon and a space' };
+    default:
+      return { offset, message: text, fix: 'correct the YAML here' };
+  }
+}

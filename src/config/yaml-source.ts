@@ -1,0 +1,114 @@
+import { type Document, isMap, isNode, isScalar, isSeq } from 'yaml';
+import type { DocumentPath } from './diagnostics.ts';
+import { LineTable } from './line-table.ts';
+import { splitRules } from './yaml-chunks.ts';
+import { offsetOf, parseYaml, toValue, type YamlFault } from './yaml-document.ts';
+
+export interface Position {
+  readonly line: number;
+  readonly col: number;
+}
+
+/** Where a rule begins, and each of its hosts. */
+export interface RulePlace {
+  readonly offset: number;
+  readonly hosts: readonly number[];
+}
+
+/** One YAML text as plain values, with the way back from a value to its place. */
+export interface YamlSource {
+  readonly value: unknown;
+  /** One entry for each item of the top-level `rules`, when that is a list. */
+  readonly rules: readonly RulePlace[];
+  readonly lines: LineTable;
+  /** The place of the value at a path, or of its key. */
+  locate(path: DocumentPath, part?: 'key' | 'value'): Position;
+}
+
+export type YamlSourceResult =
+  | { readonly ok: true; readonly source: YamlSource }
+  | { readonly ok: false; readonly faults: readonly (Position & Omit<YamlFault, 'offset'>)[] };
+
+/** From here on a text is parsed in parts, which takes about 60 % of the time. */
+const LARGE_TEXT = 256 * 1024;
+
+/** Reads a text that must be exactly one YAML document. */
+export function readYaml(text: string, largeText: number = LARGE_TEXT): YamlSourceResult {
+  const lines = new LineTable(text);
+  const parts = text.length < largeText ? null : readInParts(text, lines);
+  if (parts !== null) return { ok: true, source: parts };
+  const parsed = parseYaml(text);
+  const value = parsed.ok ? toValue(parsed.document) : parsed;
+  if (!parsed.ok || !value.ok) {
+    const faults = !parsed.ok ? parsed.faults : value.ok ? [] : value.faults;
+    return { ok: false, faults: faults.map(({ offset, message, fix }) => ({ ...lines.position(offset), message, fix })) };
+  }
+  const { document } = parsed;
+  return {
+    ok: true,
+    source: {
+      value: value.value,
+      rules: isMap(document.contents) ? rulePlaces(document.contents.get('rules', true), 0) : [],
+      lines,
+      locate: (path, part = 'value') => lines.position(offsetOf(document, path, part)),
+    },
+  };
+}
+
+/** Null when the text has not the shape for it, or a fault anywhere: then it is read whole. */
+function readInParts(text: string, lines: LineTable): YamlSource | null {
+  const split = splitRules(text);
+  if (split === null) return null;
+  const skeleton = parseYaml(split.skeleton);
+  if (!skeleton.ok || !isMap(skeleton.document.contents)) return null;
+  const outer = toValue(skeleton.document);
+  if (!outer.ok || typeof outer.value !== 'object') return null;
+  const values: unknown[] = [];
+  const places: RulePlace[] = [];
+  const firsts: number[] = [];
+  for (const { start, end } of split.chunks) {
+    const chunk = parseYaml(text.slice(start, end));
+    if (!chunk.ok || !isSeq(chunk.document.contents)) return null;
+    const value = toValue(chunk.document);
+    if (!value.ok || !Array.isArray(value.value)) return null;
+    firsts.push(values.length);
+    for (const item of value.value) values.push(item);
+    for (const place of rulePlaces(chunk.document.contents, start)) places.push(place);
+  }
+  let last: { chunk: number; document: Document.Parsed } | undefined;
+  const offset = (path: DocumentPath, part: 'key' | 'value'): number => {
+    const [head, rule, ...rest] = path;
+    if (head === 'rules' && typeof rule === 'number') {
+      const chunk = firsts.findLastIndex(first => first <= rule);
+      const { start, end } = split.chunks[chunk] ?? { start: 0, end: 0 };
+      if (last?.chunk !== chunk) {
+        const parsed = parseYaml(text.slice(start, end));
+        if (!parsed.ok) return start;
+        last = { chunk, document: parsed.document };
+      }
+      return start + offsetOf(last.document, [rule - (firsts[chunk] ?? 0), ...rest], part);
+    }
+    const found = offsetOf(skeleton.document, path, part);
+    return found < split.cut ? found : found + split.removed;
+  };
+  return {
+    value: { ...outer.value, rules: values },
+    rules: places,
+    lines,
+    locate: (path, part = 'value') => lines.position(offset(path, part)),
+  };
+}
+
+function rulePlaces(rules: unknown, base: number): RulePlace[] {
+  if (!isSeq(rules)) return [];
+  return rules.items.map(rule => {
+    const offset = base + startOf(rule);
+    if (!isMap(rule)) return { offset, hosts: [] };
+    const hosts = rule.items.find(pair => isScalar(pair.key) && pair.key.value === 'hosts')?.value;
+    return { offset, hosts: isSeq(hosts) ? hosts.items.map(host => base + startOf(host)) : [] };
+  });
+}
+
+function startOf(node: unknown): number {
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
+}

@@ -1,0 +1,74 @@
+const OUT = 0;
+const IN = 1;
+const OPEN = 2;
+
+/**
+ * Live numbers that every data plane worker writes and the main thread reads at any time: bytes relayed and open flows
+ * per listener. Each worker has cells of its own in one shared buffer, so a count costs no lock and no message.
+ */
+export class Counters {
+  readonly buffer: SharedArrayBuffer;
+  readonly #cells: Float64Array;
+  readonly #listeners: number;
+
+  private constructor(buffer: SharedArrayBuffer, listeners: number) {
+    this.buffer = buffer;
+    this.#cells = new Float64Array(buffer);
+    this.#listeners = listeners;
+  }
+
+  static create(workers: number, listeners: number): Counters {
+    const cells = workers * (OPEN + listeners);
+    return new Counters(new SharedArrayBuffer(cells * Float64Array.BYTES_PER_ELEMENT), listeners);
+  }
+
+  /** A view of the same numbers in another thread. */
+  static view(buffer: SharedArrayBuffer, listeners: number): Counters {
+    return new Counters(buffer, listeners);
+  }
+
+  /** The cells of one worker, for it alone to write. */
+  worker(index: number): WorkerCounters {
+    const width = OPEN + this.#listeners;
+    const cells = this.#cells.subarray(index * width, (index + 1) * width);
+    return {
+      moved: (out, back) => {
+        cells[OUT] = (cells[OUT] ?? 0) + out;
+        cells[IN] = (cells[IN] ?? 0) + back;
+      },
+      opened: listener => {
+        cells[OPEN + listener] = (cells[OPEN + listener] ?? 0) + 1;
+      },
+      closed: listener => {
+        cells[OPEN + listener] = (cells[OPEN + listener] ?? 0) - 1;
+      },
+    };
+  }
+
+  bytes(): { out: number; in: number } {
+    return { out: this.#sum(OUT), in: this.#sum(IN) };
+  }
+
+  openFlows(listener: number): number {
+    return this.#sum(OPEN + listener);
+  }
+
+  allOpenFlows(): number {
+    let open = 0;
+    for (let listener = 0; listener < this.#listeners; listener++) open += this.openFlows(listener);
+    return open;
+  }
+
+  #sum(cell: number): number {
+    const width = OPEN + this.#listeners;
+    let sum = 0;
+    for (let at = cell; at < this.#cells.length; at += width) sum += this.#cells[at] ?? 0;
+    return sum;
+  }
+}
+
+export interface WorkerCounters {
+  moved(bytesOut: number, bytesIn: number): void;
+  opened(listener: number): void;
+  closed(listener: number): void;
+}

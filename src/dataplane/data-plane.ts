@@ -1,0 +1,68 @@
+import type { Policy } from '../policy/policy.ts';
+import type { Resolver } from '../resolve/resolver.ts';
+import type { FlowObserver } from './events.ts';
+import type { PlainExceptions } from './guard.ts';
+import type { Listener } from './listener.ts';
+import type { Endpoint, RelayedBytes } from './wire.ts';
+import type { FlowSettings } from './world.ts';
+
+export interface RelaySettings {
+  readonly idleTimeoutMs: number;
+  /** How long one direction may stay silent after the other has ended. */
+  readonly halfClosedTimeoutMs: number;
+}
+
+export interface ListenerAddress {
+  readonly listener: Listener;
+  readonly address: Endpoint;
+}
+
+export interface DataPlaneOptions {
+  readonly listeners: readonly ListenerAddress[];
+  readonly settings: FlowSettings & RelaySettings;
+  /** Threads; a data plane that has only one ignores it. */
+  readonly workers: number;
+  /** Open flows at most; `auto`: what the limit of open descriptors allows. */
+  readonly flowLimit: number | 'auto';
+  /** Open flows of one source address at most; 0: no limit. */
+  readonly flowsPerSource: number;
+  readonly guard: PlainExceptions;
+  /** Addresses besides the listeners' that the daemon answers on and never dials. */
+  readonly ownAddresses: readonly Endpoint[];
+  readonly policy: Policy;
+  readonly resolver: Resolver;
+  readonly observer: FlowObserver;
+  /** A worker has died: the data plane no longer serves. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** Accepts flows and serves them until drained. */
+export interface DataPlane {
+  readonly kind: 'epoll' | 'portable';
+  readonly workers: number;
+  readonly flowLimit: number;
+  /** Where it really listens: a configured port 0 has become a number. */
+  readonly listening: readonly { readonly name: string; readonly address: Endpoint }[];
+  /** New flows are judged by `policy` from now on; those under way keep theirs. */
+  setPolicy(policy: Policy): void;
+  openFlows(listener: string): number;
+  bytes(): RelayedBytes;
+  /** Accepts no more and waits for the flows under way; after `timeoutMs` ends them. Resolves when nothing is left. */
+  drain(timeoutMs: number): Promise<void>;
+}
+
+/** A listening address that cannot be had: `message` names the listener, the cause and what to change. */
+export class ListenError extends Error {}
+
+/** The words for a ListenError: `code` is Node's, as in EADDRINUSE. */
+export function listenFailure(name: string, { ip, port }: Endpoint, code: string | undefined): string {
+  const where = ip.family === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
+  return `listener ${name}: cannot listen on ${where}: ${LISTEN_CAUSES[code ?? ''] ?? code}`;
+}
+
+const LISTEN_CAUSES: Readonly<Record<string, string>> = {
+  EADDRINUSE:
+    "address already in use (stop the process that listens there, or change the listener's address)",
+  EADDRNOTAVAIL: 'no such address on this host (use one of its own, 0.0.0.0 or [::])',
+  EACCES: 'permission denied (ports below 1024 need CAP_NET_BIND_SERVICE: use a higher one)',
+};

@@ -1,0 +1,64 @@
+import type { PinnedBuffer } from './libc.ts';
+import * as c from './libc.ts';
+import type { EventHandler, EventLoop } from './loop.ts';
+import { decodeSocketAddress, SOCKADDR_IN6_BYTES, type SocketAddress } from './sockets.ts';
+
+/** A burst of connects gives way to the flows under way after this many. */
+const ACCEPTS_PER_TURN = 64;
+/** Out of descriptors, a level-triggered listener would spin. */
+const PAUSE_MS = 100;
+
+/** Accepts connections from one listening socket. The callback owns the descriptor it is given. */
+export class Acceptor implements EventHandler {
+  readonly #loop: EventLoop;
+  readonly #fd: number;
+  readonly #accepted: (fd: number, client: SocketAddress) => void;
+  readonly #address: PinnedBuffer;
+  readonly #length: PinnedBuffer;
+  #open = true;
+
+  constructor(loop: EventLoop, fd: number, accepted: (fd: number, client: SocketAddress) => void) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#accepted = accepted;
+    this.#address = loop.ffi.pin(SOCKADDR_IN6_BYTES);
+    this.#length = loop.ffi.pin(4);
+    loop.watchReadable(fd, this);
+  }
+
+  ready(): void {
+    for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
+      if (!this.#acceptOne()) return;
+    }
+  }
+
+  /** Takes what is queued, then closes the listening socket: what the kernel has accepted is not to be reset. */
+  close(): void {
+    if (!this.#open) return;
+    while (this.#acceptOne());
+    this.#open = false;
+    this.#loop.close(this.#fd);
+  }
+
+  /** False when nothing is waiting, or nothing can be taken now. */
+  #acceptOne(): boolean {
+    const { libc } = this.#loop.ffi;
+    this.#length.bytes.writeUInt32LE(SOCKADDR_IN6_BYTES);
+    const flags = c.SOCK_NONBLOCK | c.SOCK_CLOEXEC;
+    const fd = libc.accept4(this.#fd, this.#address.address, this.#length.address, flags);
+    if (fd >= 0) {
+      this.#accepted(fd, decodeSocketAddress(this.#address.bytes));
+      return true;
+    }
+    const errno = libc.errno();
+    if (errno === c.EMFILE || errno === c.ENFILE) this.#pause();
+    return false;
+  }
+
+  #pause(): void {
+    this.#loop.unwatch(this.#fd);
+    this.#loop.timers.after(PAUSE_MS, () => {
+      if (this.#open) this.#loop.watchReadable(this.#fd, this);
+    });
+  }
+}

@@ -1,0 +1,76 @@
+import type { IpAddress } from '../../policy/address.ts';
+import type { Attempt } from '../dial.ts';
+import type { DialFailure } from '../events.ts';
+import * as c from './libc.ts';
+import type { EventLoop } from './loop.ts';
+import { Socket } from './socket.ts';
+import { encodeSocketAddress, setNoDelay, socketError } from './sockets.ts';
+
+/** A non-blocking connect under way. Once settled without failure, `socket` is connected and the taker's. */
+export class ConnectAttempt implements Attempt {
+  /** Null when there was no descriptor or route to begin with. */
+  readonly socket: Socket | null;
+  readonly #loop: EventLoop;
+  readonly #settle: (failure: DialFailure | null) => void;
+  #settled = false;
+
+  constructor(loop: EventLoop, ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void) {
+    this.#loop = loop;
+    this.#settle = settle;
+    const { libc } = loop.ffi;
+    const family = ip.family === 4 ? c.AF_INET : c.AF_INET6;
+    const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+      this.socket = null;
+      loop.soon(() => this.#finish('other'));
+      return;
+    }
+    setNoDelay(libc, fd);
+    const address = encodeSocketAddress(ip, port);
+    const errno = libc.connect(fd, address, address.length) < 0 ? libc.errno() : 0;
+    if (errno !== 0 && errno !== c.EINPROGRESS) {
+      libc.close(fd);
+      this.socket = null;
+      loop.soon(() => this.#finish(failureOf(errno)));
+      return;
+    }
+    this.socket = new Socket(loop, fd);
+    this.socket.onReady = () => this.#ready(fd);
+  }
+
+  abort(): void {
+    this.#settled = true;
+    this.socket?.close();
+  }
+
+  #ready(fd: number): void {
+    if (this.socket === null) return;
+    if (this.socket.broken) {
+      const errno = socketError(this.#loop.ffi.libc, fd);
+      this.socket.close();
+      this.#finish(failureOf(errno));
+    } else if (this.socket.writable) {
+      this.#finish(null);
+    }
+  }
+
+  #finish(failure: DialFailure | null): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#settle(failure);
+  }
+}
+
+function failureOf(errno: number): DialFailure {
+  switch (errno) {
+    case c.ECONNREFUSED:
+      return 'refused';
+    case c.ETIMEDOUT:
+      return 'timeout';
+    case c.ENETUNREACH:
+    case c.EHOSTUNREACH:
+      return 'unreachable';
+    default:
+      return 'other';
+  }
+}

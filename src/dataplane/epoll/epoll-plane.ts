@@ -1,0 +1,211 @@
+import { once } from 'node:events';
+import { getSystemErrorName } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import type { Hostname } from '../../policy/hostname.ts';
+import type { Policy } from '../../policy/policy.ts';
+import { Counters } from '../counters.ts';
+import { type DataPlane, type DataPlaneOptions, ListenError, listenFailure } from '../data-plane.ts';
+import { newRunId } from '../flow-id.ts';
+import { affordableFlows } from '../flow-limit.ts';
+import { SourceCounts } from '../source-counts.ts';
+import type { Endpoint, RelayedBytes } from '../wire.ts';
+import { type Libc, loadFfi, openEventFd, SystemCallError } from './libc.ts';
+import { type FromWorker, type ToWorker, toPlain, type WorkerSetup } from './messages.ts';
+import { localAddress, openListener } from './sockets.ts';
+
+/** A worker that has been told to end and does not is terminated. */
+const STOP_GRACE_MS = 2_000;
+
+/** Starts the data plane of Linux: worker threads over raw system calls. Throws ListenError, or when there is no FFI. */
+export async function startEpollPlane(options: DataPlaneOptions): Promise<DataPlane> {
+  const { libc } = loadFfi();
+  const plane = new EpollPlane(libc, options);
+  await plane.online();
+  return plane;
+}
+
+class EpollPlane implements DataPlane {
+  readonly kind = 'epoll';
+  readonly workers: number;
+  readonly flowLimit: number;
+  readonly listening: readonly { name: string; address: Endpoint }[];
+  readonly #counters: Counters;
+  readonly #threads: Thread[] = [];
+
+  constructor(libc: Libc, options: DataPlaneOptions) {
+    this.workers = options.workers;
+    this.flowLimit = options.flowLimit === 'auto' ? affordableFlows() : options.flowLimit;
+    this.#counters = Counters.create(options.workers, options.listeners.length);
+    const sockets = bindAll(libc, options);
+    this.listening = sockets.map(({ name, address }) => ({ name, address }));
+    const shared = {
+      settings: options.settings,
+      idleTimeoutMs: options.settings.idleTimeoutMs,
+      halfClosedTimeoutMs: options.settings.halfClosedTimeoutMs,
+      flowLimit: this.flowLimit,
+      flowsPerSource: options.flowsPerSource,
+      guard: options.guard,
+      ownListeners: [...this.listening.map(({ address }) => address), ...options.ownAddresses].map(
+        ({ ip, port }) => ({ ip: ip.toString(), port }),
+      ),
+      policy: options.policy.buffer,
+      counters: this.#counters.buffer,
+      sources: new SourceCounts().buffer,
+    };
+    const run = newRunId();
+    for (let index = 0; index < options.workers; index++) {
+      const listeners = options.listeners.map(({ listener }, i) => ({
+        listener,
+        fd: sockets[i]?.fds[index] ?? -1,
+      }));
+      const wakeFd = openEventFd(libc);
+      this.#threads.push(
+        new Thread(libc, options, {
+          ...shared,
+          index,
+          listeners,
+          wakeFd,
+          flowIdPrefix: `${run}${index.toString(36)}-`,
+        }),
+      );
+    }
+  }
+
+  async online(): Promise<void> {
+    await Promise.all(this.#threads.map(thread => thread.online));
+  }
+
+  setPolicy(policy: Policy): void {
+    for (const thread of this.#threads) thread.tell({ type: 'policy', buffer: policy.buffer });
+  }
+
+  openFlows(listener: string): number {
+    return this.#counters.openFlows(this.listening.findIndex(({ name }) => name === listener));
+  }
+
+  bytes(): RelayedBytes {
+    return this.#counters.bytes();
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    const tellAll = (type: 'drain' | 'abandon') => {
+      for (const thread of this.#threads) thread.tell({ type });
+    };
+    tellAll('drain');
+    const abandon = setTimeout(() => tellAll('abandon'), timeoutMs);
+    const terminate = setTimeout(() => {
+      for (const thread of this.#threads) thread.terminate();
+    }, timeoutMs + STOP_GRACE_MS);
+    await Promise.all(this.#threads.map(thread => thread.exited));
+    clearTimeout(abandon);
+    clearTimeout(terminate);
+  }
+}
+
+/** The main thread's end of one worker. */
+class Thread {
+  readonly online: Promise<unknown>;
+  readonly exited: Promise<unknown>;
+  readonly #libc: Libc;
+  readonly #options: DataPlaneOptions;
+  readonly #wakeFd: number;
+  readonly #worker: Worker;
+  readonly #one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
+  #drained = false;
+
+  constructor(libc: Libc, options: DataPlaneOptions, setup: WorkerSetup) {
+    this.#libc = libc;
+    this.#options = options;
+    this.#wakeFd = setup.wakeFd;
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: setup,
+      name: `sallyport-${setup.index}`,
+    });
+    this.online = once(this.#worker, 'online');
+    this.exited = new Promise(resolve => {
+      this.#worker.once('exit', code => {
+        if (!this.#drained)
+          options.onFatal(new Error(`data plane worker ${setup.index} exited with ${code}`));
+        resolve(code);
+      });
+    });
+    this.#worker.on('error', error => options.onFatal(error));
+    this.#worker.on('message', (message: FromWorker) => this.#heard(message));
+  }
+
+  tell(message: ToWorker): void {
+    this.#worker.postMessage(message);
+    this.#wake();
+  }
+
+  /** Ends the thread wherever it is; woken, because a thread inside a system call cannot be interrupted. */
+  terminate(): void {
+    void this.#worker.terminate();
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#libc.write(this.#wakeFd, this.#one, this.#one.length);
+  }
+
+  #heard(message: FromWorker): void {
+    const { observer, resolver } = this.#options;
+    switch (message.type) {
+      case 'events':
+        for (const { decided, closed } of message.events) {
+          if (decided !== undefined) observer.decided(decided);
+          else if (closed !== undefined) observer.closed(closed);
+        }
+        return;
+      case 'resolve':
+        // The worker took the name off a judged flow: it is a Hostname that lost its brand on the way.
+        return resolver.resolve(message.hostname as Hostname, resolution =>
+          this.tell({ type: 'resolved', id: message.id, resolution: toPlain(resolution) }),
+        );
+      case 'drained':
+        this.#drained = true;
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+}
+
+interface BoundListener {
+  readonly name: string;
+  readonly address: Endpoint;
+  /** One socket a worker, all on the same address. */
+  readonly fds: readonly number[];
+}
+
+/** Binds every listener once for each worker. Throws ListenError and leaves nothing bound. */
+function bindAll(libc: Libc, { listeners, workers }: DataPlaneOptions): BoundListener[] {
+  const opened: number[] = [];
+  try {
+    return listeners.map(({ listener, address }) => {
+      const fds: number[] = [];
+      let bound = address;
+      for (let i = 0; i < workers; i++) {
+        const fd = listenOrExplain(libc, listener.name, bound);
+        opened.push(fd);
+        fds.push(fd);
+        bound = localAddress(libc, fd);
+      }
+      return { name: listener.name, address: bound, fds };
+    });
+  } catch (error) {
+    for (const fd of opened) libc.close(fd);
+    throw error;
+  }
+}
+
+function listenOrExplain(libc: Libc, name: string, { ip, port }: Endpoint): number {
+  try {
+    return openListener(libc, ip, port);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    throw new ListenError(listenFailure(name, { ip, port }, getSystemErrorName(-error.errno)), {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,113 @@
+import { TimerQueue } from '../timers.ts';
+import type { Ffi, PinnedBuffer } from './libc.ts';
+import * as c from './libc.ts';
+
+const EVENTS_PER_WAIT = 512;
+/** One buffer for every read of the thread: what is kept longer than a call is copied out of it. */
+const SCRATCH_BYTES = 256 * 1024;
+
+/** Whoever is registered for a descriptor; `events` is the epoll mask. */
+export interface EventHandler {
+  ready(events: number): void;
+}
+
+/**
+ * One thread's epoll loop. Descriptors are edge-triggered and registered once; a closed one keeps its number until the
+ * batch of events is through, so that an event in hand can never reach a newer descriptor of the same number.
+ */
+export class EventLoop {
+  readonly ffi: Ffi;
+  readonly scratch: PinnedBuffer;
+  readonly timers: TimerQueue;
+  readonly #epfd: number;
+  readonly #events: PinnedBuffer;
+  readonly #eventInts: Int32Array;
+  readonly #request = new Int32Array(c.EPOLL_EVENT_INTS);
+  readonly #handlers: (EventHandler | undefined)[] = [];
+  #closing: number[] = [];
+  #soon: (() => void)[] = [];
+
+  constructor(ffi: Ffi) {
+    this.ffi = ffi;
+    this.scratch = ffi.pin(SCRATCH_BYTES);
+    this.timers = new TimerQueue(() => performance.now());
+    this.#epfd = c.openEpoll(ffi.libc);
+    if (this.#epfd < 0) throw new c.SystemCallError('epoll_create1', ffi.libc.errno());
+    this.#events = ffi.pin(EVENTS_PER_WAIT * c.EPOLL_EVENT_INTS * 4);
+    const { buffer, byteOffset } = this.#events.bytes;
+    this.#eventInts = new Int32Array(buffer, byteOffset, EVENTS_PER_WAIT * c.EPOLL_EVENT_INTS);
+  }
+
+  /** Registers `fd`, edge-triggered for reading, writing and the peer's FIN. */
+  watch(fd: number, handler: EventHandler): void {
+    this.#register(fd, c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET, handler);
+  }
+
+  /** Registers `fd`, level-triggered for reading: listening sockets and the wake-up descriptor. */
+  watchReadable(fd: number, handler: EventHandler): void {
+    this.#register(fd, c.EPOLLIN, handler);
+  }
+
+  /** Stops events for a level-triggered descriptor; `watchReadable` brings them back. */
+  unwatch(fd: number): void {
+    this.#handlers[fd] = undefined;
+    this.ffi.libc.epollCtl(this.#epfd, c.EPOLL_CTL_DEL, fd, this.#request);
+  }
+
+  /** Closes `fd` at the end of this turn; its handler hears nothing more. */
+  close(fd: number): void {
+    this.#handlers[fd] = undefined;
+    this.#closing.push(fd);
+  }
+
+  /** Calls `task` in the next turn, before the loop would sleep. */
+  soon(task: () => void): void {
+    this.#soon.push(task);
+  }
+
+  /** One turn: wait for events, handle them, fire timers, run tasks, close what was closed. */
+  turn(): void {
+    const count = this.#wait();
+    const ints = this.#eventInts;
+    for (let i = 0; i < count; i++) {
+      const at = i * c.EPOLL_EVENT_INTS;
+      this.#handlers[ints[at + c.EPOLL_DATA_INT] ?? -1]?.ready(ints[at] ?? 0);
+    }
+    this.timers.fireDue();
+    this.#runSoon();
+    this.#closeNow();
+  }
+
+  #register(fd: number, events: number, handler: EventHandler): void {
+    this.#request[0] = events;
+    this.#request[c.EPOLL_DATA_INT] = fd;
+    this.#request[c.EPOLL_DATA_INT + 1] = 0;
+    this.#handlers[fd] = handler;
+    if (this.ffi.libc.epollCtl(this.#epfd, c.EPOLL_CTL_ADD, fd, this.#request) < 0) {
+      throw new c.SystemCallError('epoll_ctl', this.ffi.libc.errno());
+    }
+  }
+
+  #wait(): number {
+    const timeoutMs = this.#soon.length > 0 ? 0 : this.timers.untilNextMs();
+    const { libc } = this.ffi;
+    const count = libc.epollWait(this.#epfd, this.#events.address, EVENTS_PER_WAIT, timeoutMs);
+    if (count >= 0) return count;
+    const errno = libc.errno();
+    if (errno === c.EINTR) return 0;
+    throw new c.SystemCallError('epoll_wait', errno);
+  }
+
+  #runSoon(): void {
+    if (this.#soon.length === 0) return;
+    const tasks = this.#soon;
+    this.#soon = [];
+    for (const task of tasks) task();
+  }
+
+  #closeNow(): void {
+    if (this.#closing.length === 0) return;
+    for (const fd of this.#closing) this.ffi.libc.close(fd);
+    this.#closing = [];
+  }
+}

@@ -1,0 +1,94 @@
+import type { Hostname } from '../../policy/hostname.ts';
+import type { Resolution, Resolver } from '../../resolve/resolver.ts';
+import type { CloseEvent, DecisionEvent, FlowObserver } from '../events.ts';
+import type { EventHandler, EventLoop } from './loop.ts';
+import { type FlowEvent, type FromWorker, fromPlain, type ToWorker } from './messages.ts';
+
+/** The two directions of a message channel that is polled, not listened to. */
+export interface MessagePipe {
+  receive(): ToWorker | undefined;
+  send(message: FromWorker): void;
+}
+
+/** What the main thread can ask of a worker. */
+export interface Orders {
+  policy(buffer: SharedArrayBuffer): void;
+  drain(): void;
+  abandon(): void;
+}
+
+/**
+ * A worker's line to the main thread: takes orders, asks for names to be resolved, reports what flows did. Reports
+ * leave in one message a loop turn.
+ */
+export class Mailbox implements EventHandler, Resolver, FlowObserver {
+  readonly #loop: EventLoop;
+  readonly #wakeFd: number;
+  readonly #pipe: MessagePipe;
+  readonly #orders: Orders;
+  readonly #eventfdValue = Buffer.alloc(8);
+  readonly #questions = new Map<number, (resolution: Resolution) => void>();
+  #nextQuestion = 0;
+  #events: FlowEvent[] = [];
+
+  constructor(loop: EventLoop, wakeFd: number, pipe: MessagePipe, orders: Orders) {
+    this.#loop = loop;
+    this.#wakeFd = wakeFd;
+    this.#pipe = pipe;
+    this.#orders = orders;
+    loop.watchReadable(wakeFd, this);
+  }
+
+  ready(): void {
+    this.#loop.ffi.libc.read(this.#wakeFd, this.#eventfdValue, this.#eventfdValue.length);
+    for (let message = this.#pipe.receive(); message !== undefined; message = this.#pipe.receive()) {
+      this.#obey(message);
+    }
+  }
+
+  resolve(hostname: Hostname, done: (resolution: Resolution) => void): void {
+    const id = this.#nextQuestion++;
+    this.#questions.set(id, done);
+    this.#pipe.send({ type: 'resolve', id, hostname });
+  }
+
+  decided(decided: DecisionEvent): void {
+    this.#events.push({ decided });
+  }
+
+  closed(closed: CloseEvent): void {
+    this.#events.push({ closed });
+  }
+
+  /** Sends the turn's reports. */
+  flush(): void {
+    if (this.#events.length === 0) return;
+    this.#pipe.send({ type: 'events', events: this.#events });
+    this.#events = [];
+  }
+
+  /** The last message: all flows have ended. */
+  drained(): void {
+    this.flush();
+    this.#pipe.send({ type: 'drained' });
+  }
+
+  #obey(message: ToWorker): void {
+    switch (message.type) {
+      case 'policy':
+        return this.#orders.policy(message.buffer);
+      case 'drain':
+        return this.#orders.drain();
+      case 'abandon':
+        return this.#orders.abandon();
+      case 'resolved': {
+        const done = this.#questions.get(message.id);
+        this.#questions.delete(message.id);
+        done?.(fromPlain(message.resolution));
+        return;
+      }
+      default:
+        message satisfies never;
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { IpAddress } from '../../policy/address.ts';
+import type { GuardVerdict, Resolution, ResolveFailure } from '../../resolve/resolver.ts';
+import type { CloseEvent, DecisionEvent } from '../events.ts';
+import type { PlainEndpoint, PlainExceptions } from '../guard.ts';
+import type { Listener } from '../listener.ts';
+import type { FlowSettings } from '../world.ts';
+
+/** What a worker is born with. Everything in it is static for the worker's life but the policy. */
+export interface WorkerSetup {
+  readonly index: number;
+  readonly listeners: readonly { readonly fd: number; readonly listener: Listener }[];
+  readonly settings: FlowSettings;
+  readonly idleTimeoutMs: number;
+  readonly halfClosedTimeoutMs: number;
+  readonly flowLimit: number;
+  readonly flowsPerSource: number;
+  readonly guard: PlainExceptions;
+  readonly ownListeners: readonly PlainEndpoint[];
+  readonly policy: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+  readonly sources: SharedArrayBuffer;
+  /** The eventfd that wakes the worker's loop when a message waits. */
+  readonly wakeFd: number;
+  readonly flowIdPrefix: string;
+}
+
+export type ToWorker =
+  | { readonly type: 'policy'; readonly buffer: SharedArrayBuffer }
+  | { readonly type: 'resolved'; readonly id: number; readonly resolution: PlainResolution }
+  /** Accept no more; answer `drained` when the last flow has ended. */
+  | { readonly type: 'drain' }
+  /** End all flows now, then answer `drained`. */
+  | { readonly type: 'abandon' };
+
+export type FromWorker =
+  | { readonly type: 'events'; readonly events: readonly FlowEvent[] }
+  | { readonly type: 'resolve'; readonly id: number; readonly hostname: string }
+  | { readonly type: 'drained' };
+
+export type FlowEvent =
+  | { readonly decided: DecisionEvent; readonly closed?: never }
+  | { readonly closed: CloseEvent; readonly decided?: never };
+
+/** A Resolution without class instances, which structured clone would strip. */
+export type PlainResolution =
+  | {
+      readonly ok: true;
+      readonly addresses: readonly {
+        readonly words: readonly [number, number, number, number];
+        readonly guard: GuardVerdict;
+      }[];
+      readonly expiresMs: number;
+    }
+  | { readonly ok: false; readonly failure: ResolveFailure; readonly expiresMs: number };
+
+export function toPlain(resolution: Resolution): PlainResolution {
+  if (!resolution.ok) return resolution;
+  const addresses = resolution.addresses.map(({ ip, guard }) => ({ words: ip.words, guard }));
+  return { ok: true, addresses, expiresMs: resolution.expiresMs };
+}
+
+export function fromPlain(plain: PlainResolution): Resolution {
+  if (!plain.ok) return plain;
+  const addresses = plain.addresses.map(({ words, guard }) => ({ ip: IpAddress.fromWords(...words), guard }));
+  return { ok: true, addresses, expiresMs: plain.expiresMs };
+}

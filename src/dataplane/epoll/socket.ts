@@ -1,0 +1,113 @@
+import * as c from './libc.ts';
+import type { EventHandler, EventLoop } from './loop.ts';
+import { resetOnClose, setKeepalive } from './sockets.ts';
+
+/** What a read came to when it brought no bytes. */
+export const END_OF_STREAM = 0;
+export const WOULD_BLOCK = -1;
+export const FAILED = -2;
+
+/**
+ * A connected, non-blocking TCP socket in an event loop, with the readiness that edge-triggered epoll makes its owner
+ * remember. Whoever holds the Socket owns the descriptor; `close` and `reset` end it once.
+ */
+export class Socket implements EventHandler {
+  readonly fd: number;
+  /** Reading may bring bytes, the end or an error: true until a read said otherwise. */
+  readable = false;
+  writable = false;
+  /** The kernel reported an error on the socket: a reset, or a keepalive that went unanswered. */
+  broken = false;
+  /** Called after the flags have changed. Assigned by the owner of the moment. */
+  onReady: () => void = doNothing;
+  readonly #loop: EventLoop;
+  #finSeen = false;
+  #open = true;
+
+  constructor(loop: EventLoop, fd: number) {
+    this.#loop = loop;
+    this.fd = fd;
+    loop.watch(fd, this);
+  }
+
+  ready(events: number): void {
+    if (events & c.EPOLLRDHUP) this.#finSeen = true;
+    if (events & (c.EPOLLIN | c.EPOLLRDHUP | c.EPOLLHUP | c.EPOLLERR)) this.readable = true;
+    if (events & (c.EPOLLOUT | c.EPOLLHUP | c.EPOLLERR)) this.writable = true;
+    if (events & c.EPOLLERR) this.broken = true;
+    this.onReady();
+  }
+
+  /** Reads into the loop's scratch buffer. Returns the bytes read, END_OF_STREAM, WOULD_BLOCK or FAILED. */
+  read(): number {
+    const { libc } = this.#loop.ffi;
+    const { address, bytes } = this.#loop.scratch;
+    const count = libc.recv(this.fd, address, bytes.length, 0);
+    // A short read means that the queue is empty, and the next segment will be a new edge; but after a FIN
+    // there is no further edge, so then read on to the end.
+    if (count > 0) {
+      if (count < bytes.length && !this.#finSeen) this.readable = false;
+      return count;
+    }
+    return count === 0 ? END_OF_STREAM : this.#readFailed(libc.errno());
+  }
+
+  /** Returns the bytes taken (0 when the socket is full) or FAILED. */
+  write(bytes: Uint8Array): number {
+    const { libc } = this.#loop.ffi;
+    return this.#wrote(libc.send(this.fd, bytes, bytes.length, c.MSG_NOSIGNAL), bytes.length);
+  }
+
+  /** Moves up to `length` bytes into a pipe. Returns as `read` does. */
+  spliceInto(pipe: number, length: number): number {
+    const { libc } = this.#loop.ffi;
+    const count = libc.splice(this.fd, 0, pipe, 0, length, c.SPLICE_F_MOVE | c.SPLICE_F_NONBLOCK);
+    return count >= 0 ? count : this.#readFailed(libc.errno());
+  }
+
+  /** Moves up to `length` bytes out of a pipe. Returns as `write` does. */
+  spliceFrom(pipe: number, length: number): number {
+    const { libc } = this.#loop.ffi;
+    const flags = c.SPLICE_F_MOVE | c.SPLICE_F_NONBLOCK;
+    return this.#wrote(libc.splice(pipe, 0, this.fd, 0, length, flags), length);
+  }
+
+  /** Half-closes: the peer reads the end after everything sent so far. */
+  finish(): void {
+    this.#loop.ffi.libc.shutdown(this.fd, c.SHUT_WR);
+  }
+
+  keepAlive(): void {
+    setKeepalive(this.#loop.ffi.libc, this.fd);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.onReady = doNothing;
+    this.#loop.close(this.fd);
+  }
+
+  /** Closes with a reset. */
+  reset(): void {
+    if (this.#open) resetOnClose(this.#loop.ffi.libc, this.fd);
+    this.close();
+  }
+
+  #readFailed(errno: number): number {
+    this.readable = false;
+    return errno === c.EAGAIN ? WOULD_BLOCK : FAILED;
+  }
+
+  #wrote(count: number, length: number): number {
+    if (count < 0) {
+      if (this.#loop.ffi.libc.errno() !== c.EAGAIN) return FAILED;
+      this.writable = false;
+      return 0;
+    }
+    if (count < length) this.writable = false;
+    return count;
+  }
+}
+
+function doNothing(): void {}

@@ -1,0 +1,118 @@
+import { IpAddress } from '../../policy/address.ts';
+import type { Libc } from './libc.ts';
+import * as c from './libc.ts';
+
+/** AWS NAT gateways, NLB and GWLB drop flows that are idle for 350 s. */
+const KEEPALIVE_S = 120;
+const KEEPALIVE_INTERVAL_S = 30;
+/** What the kernel takes at most is net.core.somaxconn (4096 since 5.4). */
+const BACKLOG = 4096;
+const SOCKADDR_IN_BYTES = 16;
+export const SOCKADDR_IN6_BYTES = 28;
+
+const ON = int32(1);
+/** `struct linger { on, 0 s }`: close sends a reset instead of a FIN. */
+const LINGER_RESET = Buffer.concat([int32(1), int32(0)]);
+
+export interface SocketAddress {
+  readonly ip: IpAddress;
+  readonly port: number;
+}
+
+/** Encodes `struct sockaddr_in` or `sockaddr_in6`, whichever the address' family asks for. */
+export function encodeSocketAddress(ip: IpAddress, port: number): Buffer {
+  const [w0, w1, w2, w3] = ip.words;
+  if (ip.family === 4) {
+    const bytes = Buffer.alloc(SOCKADDR_IN_BYTES);
+    bytes.writeUInt16LE(c.AF_INET, 0);
+    bytes.writeUInt16BE(port, 2);
+    bytes.writeUInt32BE(w3, 4);
+    return bytes;
+  }
+  const bytes = Buffer.alloc(SOCKADDR_IN6_BYTES);
+  bytes.writeUInt16LE(c.AF_INET6, 0);
+  bytes.writeUInt16BE(port, 2);
+  [w0, w1, w2, w3].forEach((word, i) => {
+    bytes.writeUInt32BE(word, 8 + 4 * i);
+  });
+  return bytes;
+}
+
+/** Decodes what the kernel wrote; an IPv4-mapped peer comes out as IPv4. */
+export function decodeSocketAddress(bytes: Buffer): SocketAddress {
+  const port = bytes.readUInt16BE(2);
+  if (bytes.readUInt16LE(0) === c.AF_INET) return { ip: IpAddress.fromV4(bytes.readUInt32BE(4)), port };
+  const word = (i: number) => bytes.readUInt32BE(8 + 4 * i);
+  return { ip: IpAddress.fromWords(word(0), word(1), word(2), word(3)), port };
+}
+
+/**
+ * Opens a non-blocking listening socket with SO_REUSEPORT, so that every worker has its own accept queue. Accepted
+ * sockets inherit TCP_NODELAY and keepalive. Throws SystemCallError.
+ */
+export function openListener(libc: Libc, ip: IpAddress, port: number): number {
+  const family = ip.family === 4 ? c.AF_INET : c.AF_INET6;
+  const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new c.SystemCallError('socket', libc.errno());
+  setOption(libc, fd, c.SOL_SOCKET, c.SO_REUSEADDR, ON);
+  setOption(libc, fd, c.SOL_SOCKET, c.SO_REUSEPORT, ON);
+  if (family === c.AF_INET6) setOption(libc, fd, c.SOL_IPV6, c.IPV6_V6ONLY, int32(0));
+  setNoDelay(libc, fd);
+  setKeepalive(libc, fd);
+  const address = encodeSocketAddress(ip, port);
+  if (libc.bind(fd, address, address.length) < 0 || libc.listen(fd, BACKLOG) < 0) {
+    const error = new c.SystemCallError('listen', libc.errno());
+    libc.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/** The address a socket is bound to. */
+export function localAddress(libc: Libc, fd: number): SocketAddress {
+  const bytes = Buffer.alloc(SOCKADDR_IN6_BYTES);
+  if (libc.getsockname(fd, bytes, Int32Array.of(bytes.length)) < 0) {
+    throw new c.SystemCallError('getsockname', libc.errno());
+  }
+  return decodeSocketAddress(bytes);
+}
+
+/** Where a client was going before netfilter redirected it to us; null when it was not redirected. */
+export function originalDestination(libc: Libc, fd: number, family: 4 | 6): SocketAddress | null {
+  const bytes = Buffer.alloc(SOCKADDR_IN6_BYTES);
+  const level = family === 4 ? c.SOL_IP : c.SOL_IPV6;
+  const result = libc.getsockopt(fd, level, c.SO_ORIGINAL_DST, bytes, Int32Array.of(bytes.length));
+  return result < 0 ? null : decodeSocketAddress(bytes);
+}
+
+/** The pending error of a socket (SO_ERROR), 0 when there is none; reading clears it. */
+export function socketError(libc: Libc, fd: number): number {
+  const value = int32(0);
+  libc.getsockopt(fd, c.SOL_SOCKET, c.SO_ERROR, value, Int32Array.of(value.length));
+  return value.readInt32LE(0);
+}
+
+export function setNoDelay(libc: Libc, fd: number): void {
+  setOption(libc, fd, c.IPPROTO_TCP, c.TCP_NODELAY, ON);
+}
+
+export function setKeepalive(libc: Libc, fd: number): void {
+  setOption(libc, fd, c.SOL_SOCKET, c.SO_KEEPALIVE, ON);
+  setOption(libc, fd, c.IPPROTO_TCP, c.TCP_KEEPIDLE, int32(KEEPALIVE_S));
+  setOption(libc, fd, c.IPPROTO_TCP, c.TCP_KEEPINTVL, int32(KEEPALIVE_INTERVAL_S));
+}
+
+/** Makes the coming close of `fd` a reset. */
+export function resetOnClose(libc: Libc, fd: number): void {
+  setOption(libc, fd, c.SOL_SOCKET, c.SO_LINGER, LINGER_RESET);
+}
+
+function setOption(libc: Libc, fd: number, level: number, name: number, value: Buffer): void {
+  libc.setsockopt(fd, level, name, value, value.length);
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
+}

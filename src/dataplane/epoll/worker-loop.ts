@@ -1,0 +1,112 @@
+import { Policy } from '../../policy/policy.ts';
+import { CachingResolver } from '../../resolve/caching-resolver.ts';
+import { Counters, type WorkerCounters } from '../counters.ts';
+import { flowIds } from '../flow-id.ts';
+import { FlowTable } from '../flow-table.ts';
+import { makeGuard } from '../guard.ts';
+import type { Listener } from '../listener.ts';
+import { SourceCounts } from '../source-counts.ts';
+import type { Endpoint } from '../wire.ts';
+import type { World } from '../world.ts';
+import { Acceptor } from './acceptor.ts';
+import type { ConnectAttempt } from './connector.ts';
+import { EpollWire } from './epoll-wire.ts';
+import type { Ffi } from './libc.ts';
+import { EventLoop } from './loop.ts';
+import { Mailbox, type MessagePipe } from './mailbox.ts';
+import type { WorkerSetup } from './messages.ts';
+import { PipePool } from './pipe-pool.ts';
+import { Socket } from './socket.ts';
+import { originalDestination, type SocketAddress } from './sockets.ts';
+
+/** One data plane thread: accepts on its own listening sockets and serves its own flows. */
+export class WorkerLoop {
+  readonly #setup: WorkerSetup;
+  readonly #loop: EventLoop;
+  readonly #pipes: PipePool;
+  readonly #mailbox: Mailbox;
+  readonly #acceptors: Acceptor[];
+  readonly #flows: FlowTable<ConnectAttempt>;
+  readonly #counters: WorkerCounters;
+  readonly #world: World;
+  #policy: Policy;
+  #draining = false;
+
+  constructor(ffi: Ffi, setup: WorkerSetup, messages: MessagePipe) {
+    this.#setup = setup;
+    this.#loop = new EventLoop(ffi);
+    this.#pipes = new PipePool(ffi.libc);
+    this.#policy = Policy.from(setup.policy);
+    const counters = Counters.view(setup.counters, setup.listeners.length);
+    this.#counters = counters.worker(setup.index);
+    this.#mailbox = new Mailbox(this.#loop, setup.wakeFd, messages, {
+      policy: buffer => {
+        this.#policy = Policy.from(buffer);
+      },
+      drain: () => this.#drain(),
+      abandon: () => this.#abandon(),
+    });
+    this.#world = {
+      settings: setup.settings,
+      resolver: new CachingResolver(this.#mailbox, { now: Date.now }),
+      guard: makeGuard(setup.guard, setup.ownListeners),
+      timers: this.#loop.timers,
+      observer: this.#mailbox,
+      policy: () => this.#policy,
+      nextFlowId: flowIds(setup.flowIdPrefix),
+    };
+    this.#flows = new FlowTable({
+      world: this.#world,
+      counters,
+      own: this.#counters,
+      sources: new SourceCounts(setup.sources),
+      flowLimit: setup.flowLimit,
+      flowsPerSource: setup.flowsPerSource,
+    });
+    this.#acceptors = setup.listeners.map(
+      ({ fd, listener }, index) =>
+        new Acceptor(this.#loop, fd, (accepted, client) => this.#accept(accepted, client, listener, index)),
+    );
+  }
+
+  /** Serves until drained. */
+  run(): void {
+    while (!this.#draining || this.#flows.size > 0) {
+      this.#loop.turn();
+      this.#mailbox.flush();
+    }
+    this.#mailbox.drained();
+  }
+
+  #accept(fd: number, client: SocketAddress, listener: Listener, index: number): void {
+    const { idleTimeoutMs, halfClosedTimeoutMs } = this.#setup;
+    const wire = new EpollWire({
+      loop: this.#loop,
+      pipes: this.#pipes,
+      socket: new Socket(this.#loop, fd),
+      client,
+      originalDestination: listener.kind === 'transparent' ? this.#destinationOf(fd, client) : null,
+      idleTimeoutMs,
+      halfClosedTimeoutMs,
+      moved: this.#counters.moved,
+    });
+    this.#flows.serve(wire, listener, index);
+  }
+
+  /** Where a redirected client was going; null for one that came to the listener itself, which would be a loop. */
+  #destinationOf(fd: number, client: Endpoint): Endpoint | null {
+    const destination = originalDestination(this.#loop.ffi.libc, fd, client.ip.family);
+    if (destination === null || this.#world.guard.isOwn(destination.ip, destination.port)) return null;
+    return destination;
+  }
+
+  #drain(): void {
+    this.#draining = true;
+    for (const acceptor of this.#acceptors) acceptor.close();
+  }
+
+  #abandon(): void {
+    this.#drain();
+    this.#flows.abandonAll('drained');
+  }
+}

@@ -1,0 +1,69 @@
+import type { Action, State } from '../policy/decision.ts';
+import type { Reason } from '../policy/reason.ts';
+
+/** What the client spoke when it was judged; `connect` and `socks5` only where no inner protocol was seen. */
+export type FlowProtocol = 'tls' | 'http' | 'connect' | 'socks5' | 'tcp' | 'unknown';
+
+/** How a flow ended. `refused`: the decision was deny; `name_mismatch`: cut because a later hello named another host. */
+export type FlowEnd =
+  | 'client_fin'
+  | 'server_fin'
+  | 'client_reset'
+  | 'server_reset'
+  | 'idle_timeout'
+  | 'dial_failed'
+  | 'drained'
+  | 'policy_changed'
+  | 'refused'
+  | 'name_mismatch';
+
+/** Why a dial failed, for metrics. */
+export type DialFailure = 'refused' | 'timeout' | 'unreachable' | 'other';
+
+/** Who talks to whom: the part that both records of a flow share. Plain data: it crosses threads by structured clone. */
+export interface FlowIdentity {
+  /** Unique in this process' life and, with overwhelming likelihood, beyond. */
+  readonly flow: string;
+  readonly listener: string;
+  readonly srcIp: string;
+  readonly srcPort: number;
+  /** The address dialled or, where the client chose one, its choice; null before any is known. */
+  readonly dstIp: string | null;
+  readonly dstPort: number;
+  /** Normalised; null when the client named none or none that is a hostname. */
+  readonly hostname: string | null;
+  readonly protocol: FlowProtocol;
+}
+
+export interface DecisionEvent extends FlowIdentity {
+  /** Epoch milliseconds. */
+  readonly timeMs: number;
+  readonly state: State;
+  readonly action: Action;
+  readonly reason: Reason | null;
+  readonly rule: string | null;
+  /** Accept to the end of sniffing, in milliseconds. */
+  readonly sniffMs: number;
+}
+
+export interface CloseEvent extends FlowIdentity {
+  /** Epoch milliseconds. */
+  readonly timeMs: number;
+  /** Client to upstream, as the upstream was sent them. */
+  readonly bytesOut: number;
+  /** Upstream to client. */
+  readonly bytesIn: number;
+  /** Accept to close, in milliseconds. */
+  readonly durationMs: number;
+  readonly end: FlowEnd;
+  /** Dial start to connected, in milliseconds; null when nothing was dialled or no dial succeeded. */
+  readonly dialMs: number | null;
+  /** Set exactly when `end` is dial_failed. */
+  readonly dialFailure: DialFailure | null;
+}
+
+/** Where a data plane says what happened: for every flow one `decided`, then one `closed`. */
+export interface FlowObserver {
+  decided(event: DecisionEvent): void;
+  closed(event: CloseEvent): void;
+}

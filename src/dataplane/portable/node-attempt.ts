@@ -1,0 +1,55 @@
+import { connect as connectSocket, type Socket } from 'node:net';
+import type { IpAddress } from '../../policy/address.ts';
+import type { Attempt } from '../dial.ts';
+import type { DialFailure } from '../events.ts';
+
+const KEEPALIVE_MS = 120_000;
+
+/** A connection attempt over `node:net`. Once settled without failure, `socket` is connected, paused and the taker's. */
+export class NodeAttempt implements Attempt {
+  readonly socket: Socket;
+  readonly #settle: (failure: DialFailure | null) => void;
+  readonly #failed = (error: NodeJS.ErrnoException) => this.#finish(failureOf(error.code));
+
+  constructor(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void) {
+    this.#settle = settle;
+    this.socket = connectSocket({
+      host: ip.toString(),
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEPALIVE_MS,
+      allowHalfOpen: true,
+    });
+    this.socket.pause();
+    this.socket.once('error', this.#failed);
+    this.socket.once('connect', () => this.#finish(null));
+  }
+
+  abort(): void {
+    this.socket.removeAllListeners('connect');
+    this.socket.off('error', this.#failed);
+    this.socket.on('error', () => {});
+    this.socket.destroy();
+  }
+
+  #finish(failure: DialFailure | null): void {
+    this.socket.removeAllListeners('connect');
+    this.socket.off('error', this.#failed);
+    this.#settle(failure);
+  }
+}
+
+function failureOf(code: string | undefined): DialFailure {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return 'refused';
+    case 'ETIMEDOUT':
+      return 'timeout';
+    case 'ENETUNREACH':
+    case 'EHOSTUNREACH':
+      return 'unreachable';
+    default:
+      return 'other';
+  }
+}

@@ -1,0 +1,119 @@
+import type { Socket } from 'node:net';
+import type { IpAddress } from '../../policy/address.ts';
+import type { DialFailure, FlowEnd } from '../events.ts';
+import type { Flow } from '../flow.ts';
+import type { FlowWire } from '../flow-table.ts';
+import type { RelayWatch } from '../tls-watch.ts';
+import type { Endpoint } from '../wire.ts';
+import { NodeAttempt } from './node-attempt.ts';
+import { NodeRelay } from './node-relay.ts';
+
+const LINGER_MS = 1_000;
+
+export interface NodeWireOptions {
+  readonly socket: Socket;
+  readonly client: Endpoint;
+  readonly idleTimeoutMs: number;
+  readonly halfClosedTimeoutMs: number;
+  readonly moved: (bytesOut: number, bytesIn: number) => void;
+}
+
+/** A flow's wire over a `node:net` socket. Owns the client's socket, and the upstream's from `relay` on. */
+export class NodeWire implements FlowWire<NodeAttempt> {
+  readonly client: Endpoint;
+  readonly originalDestination = null;
+  readonly relayed = { out: 0, in: 0 };
+  readonly #options: NodeWireOptions;
+  readonly #socket: Socket;
+  #flow: Flow<NodeAttempt> | null = null;
+  #relay: NodeRelay | null = null;
+  #ended = false;
+
+  constructor(options: NodeWireOptions) {
+    this.#options = options;
+    this.#socket = options.socket;
+    this.client = options.client;
+  }
+
+  attach(flow: Flow<NodeAttempt>): void {
+    this.#flow = flow;
+    this.#socket.on('data', (chunk: Buffer) => {
+      flow.clientBytes(chunk);
+      if (!flow.wantsBytes) this.#socket.pause();
+    });
+    this.#socket.on('end', () => {
+      this.#ended = true;
+      if (flow.wantsBytes) flow.clientEnded();
+    });
+    this.#socket.on('error', () => flow.clientReset());
+  }
+
+  abandon(end: FlowEnd): void {
+    if (this.#relay !== null) this.#relay.end(end);
+    else this.#flow?.abandon(end);
+  }
+
+  readonly connect = (
+    ip: IpAddress,
+    port: number,
+    settle: (failure: DialFailure | null) => void,
+  ): NodeAttempt => new NodeAttempt(ip, port, settle);
+
+  readOn(): void {
+    if (this.#ended) this.#flow?.clientEnded();
+    else this.#socket.resume();
+  }
+
+  reply(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
+  relay(
+    upstream: NodeAttempt,
+    head: Uint8Array,
+    watch: RelayWatch | null,
+    done: (end: FlowEnd) => void,
+  ): void {
+    this.#socket.removeAllListeners();
+    const { idleTimeoutMs, halfClosedTimeoutMs, moved } = this.#options;
+    this.#relay = new NodeRelay({
+      client: this.#socket,
+      upstream: upstream.socket,
+      clientEnded: this.#ended,
+      head,
+      watch,
+      idleTimeoutMs,
+      halfClosedTimeoutMs,
+      moved: (out, back) => {
+        this.relayed.out += out;
+        this.relayed.in += back;
+        moved(out, back);
+      },
+      done,
+    });
+    this.#relay.start();
+  }
+
+  hangUp(farewell: Uint8Array): void {
+    this.#release();
+    if (farewell.length === 0) {
+      this.#socket.destroy();
+      return;
+    }
+    const linger = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#socket.on('close', () => clearTimeout(linger));
+    this.#socket.on('end', () => this.#socket.destroy());
+    this.#socket.end(farewell);
+    this.#socket.resume();
+  }
+
+  reset(): void {
+    this.#release();
+    this.#socket.resetAndDestroy();
+  }
+
+  #release(): void {
+    this.#socket.removeAllListeners();
+    this.#socket.on('error', () => {});
+  }
+}

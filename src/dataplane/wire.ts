@@ -1,0 +1,41 @@
+import type { IpAddress } from '../policy/address.ts';
+import type { Attempt, Connect } from './dial.ts';
+import type { FlowEnd } from './events.ts';
+import type { RelayWatch } from './tls-watch.ts';
+
+export interface Endpoint {
+  readonly ip: IpAddress;
+  readonly port: number;
+}
+
+/**
+ * What a data plane does for one flow: the flow decides, the wire acts. While the flow wants bytes, the wire reads the
+ * client and hands over what comes; before the relay it sends upstream nothing at all.
+ */
+export interface Wire<A extends Attempt> {
+  readonly client: Endpoint;
+  /** Where the client was going, on a transparent listener; null elsewhere, and where it came to us directly. */
+  readonly originalDestination: Endpoint | null;
+  /** Bytes relayed so far. */
+  readonly relayed: RelayedBytes;
+  readonly connect: Connect<A>;
+  /** The flow wants the client's bytes again. */
+  readOn(): void;
+  /** Sends a short answer to the client. */
+  reply(bytes: Uint8Array): void;
+  /**
+   * Hands the flow to the relay for good: `upstream` is connected, `head` goes first. The wire closes both sides and
+   * calls `done` once.
+   */
+  relay(upstream: A, head: Uint8Array, watch: RelayWatch | null, done: (end: FlowEnd) => void): void;
+  /** Ends the client's side after `farewell`, which may be empty, with a FIN. */
+  hangUp(farewell: Uint8Array): void;
+  /** Ends the client's side with a reset. */
+  reset(): void;
+}
+
+/** `out` to the upstream, `in` to the client. */
+export interface RelayedBytes {
+  readonly out: number;
+  readonly in: number;
+}

@@ -1,0 +1,35 @@
+import type { IpAddress } from '../policy/address.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { GuardVerdict, Resolver } from '../resolve/resolver.ts';
+import type { FlowObserver } from './events.ts';
+import type { Timers } from './timers.ts';
+
+/** What to do with a client that is refused: say so in its own protocol, reset, or hang up without a word. */
+export type OnDeny = 'alert' | 'reset' | 'drop';
+
+/** The static part of the configuration that a flow needs. */
+export interface FlowSettings {
+  readonly helloTimeoutMs: number;
+  readonly helloBytes: number;
+  readonly dialTimeoutMs: number;
+  readonly onDeny: OnDeny;
+}
+
+/** Which addresses may be dialled. */
+export interface Guard {
+  judge(ip: IpAddress): GuardVerdict;
+  /** Whether this is one of the daemon's own listeners. */
+  isOwn(ip: IpAddress, port: number): boolean;
+}
+
+/** Everything outside a flow that it depends on. */
+export interface World {
+  readonly settings: FlowSettings;
+  readonly resolver: Resolver;
+  readonly guard: Guard;
+  readonly timers: Timers;
+  readonly observer: FlowObserver;
+  /** The policy in force now. A flow asks once, when it is judged. */
+  policy(): Policy;
+  nextFlowId(): string;
+}

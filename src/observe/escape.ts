@@ -1,0 +1,25 @@
+/** Printable ASCII without space, quotes, `=` and the backslash that escapes start with. */
+const UNSAFE_IN_VALUE = /[^!#-&(-<>-[\]-~]/g;
+/** The same, but words may be separated by single spaces. */
+const UNSAFE_IN_TEXT = /[^ !#-&(-<>-[\]-~]|(?<= ) /g;
+
+/**
+ * Makes any string safe as the value of a `KEY=value` field: what is not plainly printable becomes `\xHH` or
+ * `\uHHHH` (UTF-16 units), so no value can end its field or line, start another one, or move a terminal's cursor.
+ * Reversible, since a backslash is escaped as well. An absent or empty value is `-`.
+ */
+export function escapeValue(value: string | null): string {
+  return value === null || value === '' ? '-' : value.replace(UNSAFE_IN_VALUE, escapeUnit);
+}
+
+/** Makes any string safe as running text in a line: as `escapeValue`, with single spaces kept. */
+export function escapeText(text: string): string {
+  return text.replace(UNSAFE_IN_TEXT, escapeUnit);
+}
+
+function escapeUnit(unit: string): string {
+  const code = unit.charCodeAt(0);
+  return code < 0x100
+    ? `\\x${code.toString(16).padStart(2, '0')}`
+    : `\\u${code.toString(16).padStart(4, '0')}`;
+}

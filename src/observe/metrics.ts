@@ -1,0 +1,271 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { CloseEvent, DecisionEvent, DialFailure, FlowObserver } from '../dataplane/events.ts';
+import type { Mode } from '../policy/decision.ts';
+
+/** Live values, read at each scrape. */
+export interface MetricSources {
+  /** Open flows by listener name. */
+  readonly openFlows: () => Readonly<Record<string, number>>;
+  /** Bytes relayed since the process started: client to upstream, and back. */
+  readonly bytes: () => { readonly out: number; readonly in: number };
+  readonly sites: () => { readonly size: number; readonly evictions: number };
+  /** Log lines lost since the process started. */
+  readonly logDropped: () => number;
+}
+
+/** What may be refused for want of room. The first two show in decisions and are counted from them. */
+export type Limit = 'flows' | 'flowsPerSource' | 'undecided' | 'descriptors';
+
+export interface MetricsOptions {
+  /** This program's version. */
+  readonly version: string;
+  readonly node?: string;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
+  /** Names of rules that get a series of their own; hits of further ones are counted as `_other`. */
+  readonly maxRuleSeries?: number;
+}
+
+const DIAL_FAILURES = [
+  'refused',
+  'timeout',
+  'unreachable',
+  'other',
+] as const satisfies readonly DialFailure[];
+const LIMITS = ['flows', 'flowsPerSource', 'undecided', 'descriptors'] as const satisfies readonly Limit[];
+
+/** A sniff waits for the client's first packet: a round trip, or until `helloTimeout`. */
+const SNIFF_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+/** A dial takes a round trip; a lost SYN costs a second, then three. */
+const DIAL_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** From a short request to a connection held for a day. */
+const FLOW_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400];
+
+/**
+ * All metrics, in a registry of their own; the only place that knows prom-client. No label ever holds a hostname or
+ * an address: their values come from the configuration and from closed lists.
+ */
+export class Metrics implements FlowObserver {
+  readonly #registry = new Registry();
+  readonly #now: () => number;
+  readonly #maxRuleSeries: number;
+  readonly #rulesSeen = new Set<string>();
+  #sources: Partial<MetricSources> = {};
+
+  readonly #flows: Counter<'listener' | 'protocol' | 'action' | 'reason'>;
+  readonly #ruleHits: Counter<'rule'>;
+  readonly #sniffSeconds: Histogram;
+  readonly #dialSeconds: Histogram;
+  readonly #flowSeconds: Histogram;
+  readonly #dialFailures: Counter<'cause'>;
+  readonly #lastReloadSuccessful: Gauge;
+  readonly #lastReloadSuccess: Gauge;
+  readonly #reloads: Counter<'result'>;
+  readonly #policyInfo: Gauge<'sha256' | 'mode'>;
+  readonly #logSuppressed: Counter;
+  readonly #limitRejections: Counter<'limit'>;
+
+  constructor({ version, node = process.version, now = Date.now, maxRuleSeries = 2_000 }: MetricsOptions) {
+    this.#now = now;
+    this.#maxRuleSeries = maxRuleSeries;
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+
+    new Gauge({
+      name: 'sallyport_build_info',
+      help: 'What runs here; always 1',
+      labelNames: ['version', 'node'],
+      registers,
+    }).set({ version, node }, 1);
+    this.#flows = new Counter({
+      name: 'sallyport_flows_total',
+      help: 'Flows decided; reason is "none" for those plainly allowed',
+      labelNames: ['listener', 'protocol', 'action', 'reason'],
+      registers,
+    });
+    this.#ruleHits = new Counter({
+      name: 'sallyport_rule_hits_total',
+      help: 'Flows that a rule decided; rules past the first few thousand count as "_other"',
+      labelNames: ['rule'],
+      registers,
+    });
+    this.#sniffSeconds = new Histogram({
+      name: 'sallyport_sniff_seconds',
+      help: 'From accept until the name was read',
+      buckets: SNIFF_BUCKETS,
+      registers,
+    });
+    this.#dialSeconds = new Histogram({
+      name: 'sallyport_dial_seconds',
+      help: 'From the start of a dial until connected',
+      buckets: DIAL_BUCKETS,
+      registers,
+    });
+    this.#flowSeconds = new Histogram({
+      name: 'sallyport_flow_seconds',
+      help: 'From accept to close',
+      buckets: FLOW_BUCKETS,
+      registers,
+    });
+    this.#dialFailures = new Counter({
+      name: 'sallyport_dial_failures_total',
+      help: 'Flows whose upstream could not be reached',
+      labelNames: ['cause'],
+      registers,
+    });
+    this.#lastReloadSuccessful = new Gauge({
+      name: 'sallyport_config_last_reload_successful',
+      help: 'Whether the last load of the policy succeeded',
+      registers,
+    });
+    this.#lastReloadSuccess = new Gauge({
+      name: 'sallyport_config_last_reload_success_timestamp_seconds',
+      help: 'When the policy was last loaded',
+      registers,
+    });
+    this.#reloads = new Counter({
+      name: 'sallyport_reloads_total',
+      help: 'Reloads of the policy',
+      labelNames: ['result'],
+      registers,
+    });
+    this.#policyInfo = new Gauge({
+      name: 'sallyport_policy_info',
+      help: 'The policy in force; always 1',
+      labelNames: ['sha256', 'mode'],
+      registers,
+    });
+    this.#logSuppressed = new Counter({
+      name: 'sallyport_log_suppressed_total',
+      help: 'Flow records left out because the same had just been said',
+      registers,
+    });
+    this.#limitRejections = new Counter({
+      name: 'sallyport_limit_rejections_total',
+      help: 'Connections refused because a limit was reached',
+      labelNames: ['limit'],
+      registers,
+    });
+    this.#registerSources();
+
+    for (const cause of DIAL_FAILURES) this.#dialFailures.inc({ cause }, 0);
+    for (const limit of LIMITS) this.#limitRejections.inc({ limit }, 0);
+    for (const result of ['success', 'failure']) this.#reloads.inc({ result }, 0);
+  }
+
+  /** Names where live values come from; until then they read as zero. */
+  readFrom(sources: Partial<MetricSources>): void {
+    this.#sources = { ...this.#sources, ...sources };
+  }
+
+  decided(event: DecisionEvent): void {
+    const { listener, protocol, action, reason, rule } = event;
+    this.#flows.inc({ listener, protocol, action, reason: reason ?? 'none' });
+    this.#sniffSeconds.observe(event.sniffMs / 1_000);
+    if (rule !== null) this.#ruleHits.inc({ rule: this.#ruleLabel(rule) });
+    if (reason === 'flow_limit') this.limitReached('flows');
+    if (reason === 'source_limit') this.limitReached('flowsPerSource');
+  }
+
+  closed(event: CloseEvent): void {
+    this.#flowSeconds.observe(event.durationMs / 1_000);
+    if (event.dialMs !== null) this.#dialSeconds.observe(event.dialMs / 1_000);
+    if (event.dialFailure !== null) this.#dialFailures.inc({ cause: event.dialFailure });
+  }
+
+  /** A policy came into force: at start, by a reload, or by a change of mode. */
+  policyLoaded({ sha256, mode }: { readonly sha256: string; readonly mode: Mode }): void {
+    this.#policyInfo.reset();
+    this.#policyInfo.set({ sha256, mode }, 1);
+    this.#lastReloadSuccessful.set(1);
+    this.#lastReloadSuccess.set(this.#now() / 1_000);
+  }
+
+  /** A reload ended well; `policyLoaded` says what it brought. */
+  reloadSucceeded(): void {
+    this.#reloads.inc({ result: 'success' });
+  }
+
+  /** A reload was refused; the running policy stays. */
+  reloadFailed(): void {
+    this.#reloads.inc({ result: 'failure' });
+    this.#lastReloadSuccessful.set(0);
+  }
+
+  /** `count` flow records were left out of the log because the same had just been said. */
+  logSuppressed(count = 1): void {
+    this.#logSuppressed.inc(count);
+  }
+
+  /** `count` connections were refused before they were flows; decisions count themselves. */
+  limitReached(limit: Limit, count = 1): void {
+    this.#limitRejections.inc({ limit }, count);
+  }
+
+  /** The exposition, as `GET /metrics` answers it. */
+  async render(): Promise<{ contentType: string; body: string }> {
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  #ruleLabel(rule: string): string {
+    if (this.#rulesSeen.has(rule)) return rule;
+    if (this.#rulesSeen.size >= this.#maxRuleSeries) return '_other';
+    this.#rulesSeen.add(rule);
+    return rule;
+  }
+
+  #registerSources(): void {
+    const registers = [this.#registry];
+    const sources = () => this.#sources;
+    new Gauge({
+      name: 'sallyport_open_flows',
+      help: 'Flows open now',
+      labelNames: ['listener'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [listener, count] of Object.entries(sources().openFlows?.() ?? {})) {
+          this.set({ listener }, count);
+        }
+      },
+    });
+    new Counter({
+      name: 'sallyport_bytes_total',
+      help: 'Bytes relayed: out is client to upstream, in is upstream to client',
+      labelNames: ['direction'],
+      registers,
+      collect() {
+        const bytes = sources().bytes?.() ?? { out: 0, in: 0 };
+        this.reset();
+        this.inc({ direction: 'out' }, bytes.out);
+        this.inc({ direction: 'in' }, bytes.in);
+      },
+    });
+    new Gauge({
+      name: 'sallyport_sites',
+      help: 'Sites in the discovery table',
+      registers,
+      collect() {
+        this.set(sources().sites?.().size ?? 0);
+      },
+    });
+    new Counter({
+      name: 'sallyport_site_evictions_total',
+      help: 'Sites that the discovery table had no room for any more',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(sources().sites?.().evictions ?? 0);
+      },
+    });
+    new Counter({
+      name: 'sallyport_log_dropped_total',
+      help: 'Log lines lost to a closed or slow reader',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(sources().logDropped?.() ?? 0);
+      },
+    });
+  }
+}

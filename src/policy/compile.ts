@@ -1,0 +1,109 @@
+import { BytePool } from './byte-pool.ts';
+import { modeCode, SourceIndexBuilder } from './compile-sources.ts';
+import { ENTRY, FLAG, NODE, packSections } from './layout.ts';
+import type { ParsedPolicy, Rule } from './rules.ts';
+import { compareRules, specificityKey } from './specificity.ts';
+import { TrieBuilder } from './trie-builder.ts';
+
+interface Entry {
+  readonly rule: number;
+  readonly key: string;
+  /** Orders entries by where they end: the trie's node, twice, plus one for `**`. */
+  readonly terminal: number;
+  readonly set: number;
+  rank: number;
+}
+
+/** Compiles a policy for `Policy.from`. The same policy gives the same bytes. */
+export function compilePolicy(policy: ParsedPolicy): SharedArrayBuffer {
+  const pool = new BytePool();
+  const sources = new SourceIndexBuilder();
+  for (const group of policy.sources) sources.addGroup(group);
+  const trie = new TrieBuilder();
+  const entries: Entry[] = [];
+  const rules: number[] = [];
+  const ports = new PortPool();
+  for (const [index, rule] of policy.rules.entries()) {
+    const set = sources.addFrom(rule.from);
+    rules.push(ruleFlags(rule), ports.add(rule.ports), rule.ports.length, pool.add(rule.name), rule.name.length);
+    for (const pattern of rule.hosts) {
+      const end = trie.add(pattern);
+      const terminal = 2 * end.node + (end.deep ? 1 : 0);
+      entries.push({ rule: index, key: specificityKey(pattern), terminal, set, rank: 0 });
+    }
+  }
+  rankEntries(entries, policy.rules);
+  // Any seed serves: the keys are the policy's own, so nobody else chooses what collides.
+  const seed = Number.parseInt(policy.sha256.slice(0, 8), 16) >>> 0;
+  const { nodes, slots, globs, tags } = trie.finish(pool, seed);
+  const sha = pool.add(policy.sha256);
+  return packSections({
+    scalars: [
+      modeCode(policy.mode),
+      policy.ech === 'outer' ? 1 : 0,
+      policy.rules.length,
+      seed,
+      sha,
+      policy.sha256.length,
+    ],
+    times: [policy.observeUntilMs, ...policy.rules.map(rule => rule.untilMs)].map(ms => ms ?? Infinity),
+    rules,
+    entries: layEntries(entries, nodes),
+    nodes,
+    slots,
+    globs,
+    tags,
+    ports: ports.ports,
+    ...sources.finish(),
+    bytes: pool.bytes,
+  });
+}
+
+/** The total order in which entries win: by pattern, then by `compareRules`. */
+function rankEntries(entries: readonly Entry[], rules: readonly Rule[]): void {
+  const sorted = [...entries].sort((a, b) => {
+    if (a.key !== b.key) return a.key < b.key ? -1 : 1;
+    const [left, right] = [rules[a.rule], rules[b.rule]];
+    return left === undefined || right === undefined || left === right ? 0 : compareRules(left, right);
+  });
+  for (const [rank, entry] of sorted.entries()) entry.rank = rank;
+}
+
+/** Lays entries in runs and writes each run's place into its node. */
+function layEntries(entries: Entry[], nodes: Uint32Array): Uint32Array {
+  entries.sort((a, b) => a.terminal - b.terminal || a.set - b.set || a.rank - b.rank);
+  const words = new Uint32Array(entries.length * ENTRY.size);
+  for (const [i, entry] of entries.entries()) {
+    words.set([entry.set, entry.rank, entry.rule], i * ENTRY.size);
+    const isDeep = entry.terminal % 2 === 1;
+    const node = ((entry.terminal - (isDeep ? 1 : 0)) / 2) * NODE.size;
+    const count = node + (isDeep ? NODE.deepCount : NODE.exactCount);
+    if (nodes[count] === 0) nodes[node + (isDeep ? NODE.deep : NODE.exact)] = i;
+    nodes[count] = (nodes[count] ?? 0) + 1;
+  }
+  return words;
+}
+
+function ruleFlags(rule: Rule): number {
+  return (
+    (rule.action === 'deny' ? FLAG.deny : 0) |
+    (rule.allowPrivate ? FLAG.allowPrivate : 0) |
+    (rule.ech === 'deny' ? FLAG.echDeny : 0) |
+    (rule.ech === 'outer' ? FLAG.echOuter : 0)
+  );
+}
+
+class PortPool {
+  readonly ports: number[] = [];
+  readonly #offsets = new Map<string, number>();
+
+  add(list: readonly number[]): number {
+    const key = list.join(' ');
+    const known = this.#offsets.get(key);
+    if (known !== undefined) return known;
+    const offset = this.ports.length;
+    for (const port of list) this.ports.push(port);
+    this.#offsets.set(key, offset);
+    return offset;
+  }
+}

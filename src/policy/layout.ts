@@ -1,0 +1,127 @@
+/**
+ * The flat form of a compiled policy: a header and typed-array sections in one SharedArrayBuffer, which any thread
+ * views without copying. Texts are ASCII bytes in `bytes`; all references are indexes, never pointers.
+ */
+export interface Sections {
+  /** See `SCALAR`. */
+  readonly scalars: Uint32Array;
+  /** Epoch milliseconds, Infinity for never: `observeUntil`, then `until` of each rule. */
+  readonly times: Float64Array;
+  /** Records of `RULE`. */
+  readonly rules: Uint32Array;
+  /** Records of `ENTRY`, in runs that belong to one terminal, each run sorted by source set, then rank. */
+  readonly entries: Uint32Array;
+  /** Records of `NODE`; 0 is the root. */
+  readonly nodes: Uint32Array;
+  /** Open-addressing hash table of `SLOT` records, a power of two in number, at most half full. */
+  readonly slots: Uint32Array;
+  /** Records of `GLOB`. */
+  readonly globs: Uint32Array;
+  /** Runs of glob keys (see `globTag`), one run a node. */
+  readonly tags: Uint32Array;
+  /** Runs of sorted ports, one run a distinct port list. */
+  readonly ports: Uint32Array;
+  /** Four words each: sorted first addresses of disjoint intervals. */
+  readonly starts: Uint32Array;
+  /** Beside `starts`: the innermost block over the interval, 0 for none. */
+  readonly intervals: Uint32Array;
+  /** Records of `BLOCK`; 0 stands for no block. */
+  readonly blocks: Uint32Array;
+  /** Runs of sorted source-set ids, one run a block. */
+  readonly sets: Uint32Array;
+  readonly bytes: Uint8Array;
+}
+
+export const SCALAR = { mode: 0, ech: 1, ruleCount: 2, seed: 3, shaOffset: 4, shaLength: 5, size: 6 } as const;
+export const RULE = { flags: 0, ports: 1, portCount: 2, name: 3, nameLength: 4, size: 5 } as const;
+export const ENTRY = { set: 0, rank: 1, rule: 2, size: 3 } as const;
+/** `exact`: entries of patterns that end here; `deep`: entries of patterns with `**` before this node. */
+export const NODE = { exact: 0, exactCount: 1, deep: 2, deepCount: 3, tags: 4, tagCount: 5, size: 6 } as const;
+/** `value`: 0 empty; for a literal the child node; for a glob key 1 + its first glob, of which there are `count`. */
+export const SLOT = { hash: 0, parent: 1, tag: 2, text: 3, value: 4, count: 5, size: 6 } as const;
+/** `middle`: the literal parts between the outer stars, joined by `*`; length 0 when there is one star only. */
+export const GLOB = { child: 0, middle: 1, middleLength: 2, size: 3 } as const;
+/** `mode`: 0 the policy's own, 1 observe, 2 enforce; already inherited from enclosing blocks. */
+export const BLOCK = { parent: 0, sets: 1, setCount: 2, mode: 3, size: 4 } as const;
+
+export const FLAG = { deny: 1, allowPrivate: 2, echDeny: 4, echOuter: 8 } as const;
+
+/** The key of a literal label is its length, so that equal keys compare equal lengths. */
+export function literalTag(length: number): number {
+  return length;
+}
+
+/** The key of a glob label is how much of it is literal before the first and after the last star. */
+export function globTag(prefixLength: number, suffixLength: number): number {
+  return 0x10000 | (prefixLength << 8) | suffixLength;
+}
+
+const MAGIC = 0x53504c31;
+const HEADER_WORDS = 2;
+
+const SECTION_TYPES = {
+  times: Float64Array,
+  scalars: Uint32Array,
+  rules: Uint32Array,
+  entries: Uint32Array,
+  nodes: Uint32Array,
+  slots: Uint32Array,
+  globs: Uint32Array,
+  tags: Uint32Array,
+  ports: Uint32Array,
+  starts: Uint32Array,
+  intervals: Uint32Array,
+  blocks: Uint32Array,
+  sets: Uint32Array,
+  bytes: Uint8Array,
+} as const;
+
+const SECTION_NAMES = Object.keys(SECTION_TYPES) as (keyof Sections)[];
+
+/** Copies sections into one buffer. */
+export function packSections(sections: { readonly [K in keyof Sections]: ArrayLike<number> }): SharedArrayBuffer {
+  const headerBytes = 4 * (HEADER_WORDS + 2 * SECTION_NAMES.length);
+  let end = align(headerBytes);
+  const table = SECTION_NAMES.map(name => {
+    const offset = end;
+    end = align(offset + sections[name].length * SECTION_TYPES[name].BYTES_PER_ELEMENT);
+    return { name, offset };
+  });
+  const buffer = new SharedArrayBuffer(end);
+  const header = new Uint32Array(buffer, 0, headerBytes / 4);
+  header.set([MAGIC, end, ...table.flatMap(({ name, offset }) => [offset, sections[name].length])]);
+  const views = viewSections(buffer);
+  for (const name of SECTION_NAMES) views[name].set(sections[name]);
+  return buffer;
+}
+
+/** Views a buffer made by `packSections`, whatever its size, in constant time. Throws on any other buffer. */
+export function viewSections(buffer: SharedArrayBuffer): Sections {
+  const headerWords = HEADER_WORDS + 2 * SECTION_NAMES.length;
+  const header = buffer.byteLength < 4 * headerWords ? new Uint32Array(0) : new Uint32Array(buffer, 0, headerWords);
+  if (header[0] !== MAGIC || header[1] !== buffer.byteLength) throw new Error('not a compiled policy of this version');
+  const at = (name: keyof Sections): [SharedArrayBuffer, number, number] => {
+    const entry = HEADER_WORDS + 2 * SECTION_NAMES.indexOf(name);
+    return [buffer, header[entry] ?? 0, header[entry + 1] ?? 0];
+  };
+  return {
+    times: new Float64Array(...at('times')),
+    scalars: new Uint32Array(...at('scalars')),
+    rules: new Uint32Array(...at('rules')),
+    entries: new Uint32Array(...at('entries')),
+    nodes: new Uint32Array(...at('nodes')),
+    slots: new Uint32Array(...at('slots')),
+    globs: new Uint32Array(...at('globs')),
+    tags: new Uint32Array(...at('tags')),
+    ports: new Uint32Array(...at('ports')),
+    starts: new Uint32Array(...at('starts')),
+    intervals: new Uint32Array(...at('intervals')),
+    blocks: new Uint32Array(...at('blocks')),
+    sets: new Uint32Array(...at('sets')),
+    bytes: new Uint8Array(...at('bytes')),
+  };
+}
+
+function align(bytes: number): number {
+  return (bytes + 7) & ~7;
+}

@@ -1,0 +1,24 @@
+/**
+ * Why a flow was not plainly allowed: the closed list behind `reason` in logs and metrics. One table, from which
+ * the type, the documentation and `explain` come.
+ */
+export const REASONS = {
+  not_allowed: 'no allow rule matches the hostname, port and source',
+  rule_denied: 'a deny rule matches',
+  no_hostname: 'the client named no host (no SNI, or an IP literal as the CONNECT or SOCKS target)',
+  client_closed: 'the client left before it had named a host',
+  malformed_hello: 'the TLS ClientHello breaks its grammar, or names a host in a form that is no hostname',
+  malformed_request: 'the HTTP or SOCKS request breaks its grammar',
+  hello_timeout: 'the client did not finish its hello or request in time (limits.helloTimeout)',
+  hello_too_large: 'the hello or request is larger than allowed (limits.helloBytes)',
+  not_tls: 'the client spoke something other than TLS where TLS was expected',
+  ech: 'the hello carries Encrypted Client Hello and the policy says ech: deny',
+  name_mismatch: 'the TLS hello names another host than the CONNECT or SOCKS request, or than the first hello',
+  destination_forbidden: 'every address of the destination is guarded (loopback, metadata, private, own listener)',
+  destination_mismatch: 'the address the client dialled is none that the hostname resolves to',
+  unresolvable: 'the hostname did not resolve',
+  source_limit: 'the source already has limits.flowsPerSource open flows',
+  flow_limit: 'limits.flows open flows were reached',
+} as const;
+
+export type Reason = keyof typeof REASONS;

@@ -1,0 +1,58 @@
+import type { Cidr } from './address.ts';
+import type { EchMode, Mode } from './decision.ts';
+import type { HostPattern } from './pattern.ts';
+
+/** Where something stands in a file. Lines and columns count from 1. */
+export interface Location {
+  readonly file: string;
+  readonly line: number;
+  readonly col: number;
+}
+
+/** One entry of a rule's `from`: a source group by its name, or one block by its text. */
+export interface SourceItem {
+  readonly text: string;
+  readonly cidrs: readonly Cidr[];
+}
+
+/** One rule, checked and normalised. */
+export interface Rule {
+  readonly name: string;
+  readonly action: 'allow' | 'deny';
+  /** Never empty. */
+  readonly hosts: readonly HostPattern[];
+  /** The line of each host, beside `hosts`. */
+  readonly hostLines: readonly number[];
+  /** Sorted, without duplicates, never empty. */
+  readonly ports: readonly number[];
+  /** Empty: any source. */
+  readonly from: readonly SourceItem[];
+  /** Epoch milliseconds from which the rule no longer matches; null for never. */
+  readonly untilMs: number | null;
+  readonly allowPrivate: boolean;
+  /** Null: the policy's own. */
+  readonly ech: EchMode | null;
+  readonly location: Location;
+}
+
+/** A named group of sources. */
+export interface SourceGroup {
+  readonly name: string;
+  readonly cidrs: readonly Cidr[];
+  /** Null: the policy's own. A group's mode is not touched by `observeUntil`. */
+  readonly mode: Mode | null;
+  readonly location: Location;
+}
+
+/** A policy as its file says it, checked whole: what `compilePolicy`, `explain` and the admin API work from. */
+export interface ParsedPolicy {
+  readonly mode: Mode;
+  /** Epoch milliseconds from which `observe` is `enforce`; null for never. */
+  readonly observeUntilMs: number | null;
+  readonly ech: EchMode;
+  readonly sources: readonly SourceGroup[];
+  /** In file order; the index is the rule index of a `Ruling`. */
+  readonly rules: readonly Rule[];
+  /** Of the file's bytes, or of all files of a directory. Lower-case hex. */
+  readonly sha256: string;
+}

@@ -1,0 +1,31 @@
+import type { IpAddress } from '../policy/address.ts';
+import type { Hostname } from '../policy/hostname.ts';
+import { CachingResolver } from './caching-resolver.ts';
+import { CaresResolver, type ResolveLimits } from './cares.ts';
+import type { DestinationGuard } from './guard.ts';
+import { StaticHosts } from './hosts.ts';
+import type { Resolver } from './resolver.ts';
+
+export interface CreateResolverOptions {
+  /** `dns.servers`: `ip`, `ip:port` or `[ip]:port`; the system's when empty. */
+  readonly servers: readonly string[];
+  /** `dns.hosts`. */
+  readonly hosts: ReadonlyMap<Hostname, readonly IpAddress[]>;
+  readonly guard: DestinationGuard;
+  /** Epoch milliseconds; default `Date.now`. */
+  readonly now?: () => number;
+  readonly limits?: Partial<ResolveLimits>;
+}
+
+/** The main thread's resolver: static hosts, then the cache, then DNS. Throws on a server that is no address. */
+export function createResolver({
+  servers,
+  hosts,
+  guard,
+  now = Date.now,
+  limits = {},
+}: CreateResolverOptions): Resolver {
+  const judge = (ip: IpAddress) => guard.judge(ip);
+  const upstream = new CaresResolver({ servers, judge, now, limits });
+  return new StaticHosts({ hosts, judge, now, next: new CachingResolver(upstream, { now }) });
+}

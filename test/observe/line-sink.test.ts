@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LineSink } from '../../src/observe/line-sink.ts';
+
+let directory: string;
+let open: number[];
+
+beforeEach(() => {
+  directory = fs.mkdtempSync(path.join(os.tmpdir(), 'line-sink-'));
+  open = [];
+});
+
+afterEach(() => {
+  for (const fd of open) fs.closeSync(fd);
+  fs.rmSync(directory, { recursive: true });
+});
+
+function openFile(): { fd: number; content: () => string } {
+  const file = path.join(directory, 'log');
+  const fd = fs.openSync(file, 'w');
+  open.push(fd);
+  return { fd, content: () => fs.readFileSync(file, 'utf8') };
+}
+
+/** Both ends of a named pipe, neither of which blocks. */
+async function openPipe(): Promise<{ reader: number; writer: number }> {
+  const file = path.join(directory, 'pipe');
+  await once(spawn('mkfifo', [file]), 'exit');
+  const reader = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  const writer = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
+  open.push(writer);
+  return { reader, writer };
+}
+
+const LINE = `${'x'.repeat(99)}\n`;
+
+test('lines arrive whole and in order', async () => {
+  const { fd, content } = openFile();
+  const sink = new LineSink({ fd });
+  const lines = Array.from({ length: 5_000 }, (_, i) => `line ${i} é\n`);
+  for (const line of lines) sink.write(line);
+  await sink.flush(10_000);
+  expect(content()).toBe(lines.join(''));
+  expect(sink.dropped).toBe(0);
+});
+
+test('a flush of nothing resolves', async () => {
+  await new LineSink({ fd: openFile().fd }).flush(10_000);
+});
+
+test('what waits is written before flushSync returns', () => {
+  const { fd, content } = openFile();
+  const sink = new LineSink({ fd });
+  sink.write('last\n');
+  sink.write('words\n');
+  sink.flushSync();
+  expect(content()).toBe('last\nwords\n');
+});
+
+describe.skipIf(process.platform !== 'linux')('a pipe', () => {
+  test('that nobody reads costs lines past the bound, and no wait', async () => {
+    const { reader, writer } = await openPipe();
+    open.push(reader);
+    const sink = new LineSink({ fd: writer, maxPending: 100_000 });
+    for (let i = 0; i < 10_000; i++) sink.write(LINE);
+    await sink.flush(1);
+    expect(sink.dropped).toBeGreaterThan(7_000);
+    sink.flushSync();
+    expect(sink.dropped).toBeLessThan(10_000);
+  });
+
+  test('that is read late gets every line in the end', async () => {
+    const { reader, writer } = await openPipe();
+    open.push(reader);
+    const sink = new LineSink({ fd: writer });
+    for (let i = 0; i < 10_000; i++) sink.write(LINE);
+    let bytes = 0;
+    const buffer = Buffer.alloc(256 * 1024);
+    let isFlushed = false;
+    const flushed = sink.flush(60_000).then(() => {
+      isFlushed = true;
+    });
+    const drain = () => {
+      try {
+        bytes += fs.readSync(reader, buffer);
+      } catch {
+        // Nothing there yet.
+      }
+    };
+    while (!isFlushed) {
+      drain();
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    await flushed;
+    drain();
+    expect(bytes).toBe(10_000 * LINE.length);
+    expect(sink.dropped).toBe(0);
+  });
+
+  test('that was closed costs its lines, and neither the process nor a wait', async () => {
+    const { reader, writer } = await openPipe();
+    fs.closeSync(reader);
+    const sink = new LineSink({ fd: writer });
+    sink.write(LINE);
+    sink.write(LINE);
+    await sink.flush(10_000);
+    expect(sink.dropped).toBe(2);
+    sink.write(LINE);
+    sink.flushSync();
+    expect(sink.dropped).toBe(3);
+  });
+});

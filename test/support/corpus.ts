@@ -1,0 +1,46 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+/** Third-party captures stay outside the repository, in a folder beside the checkout. */
+const CAPTURES = new URL('../../../shared/corpus/', import.meta.url);
+const FIXTURES = new URL('../fixtures/', import.meta.url);
+
+export interface CorpusRow {
+  readonly id: string;
+  readonly stream: Uint8Array;
+}
+
+export interface HelloRow extends CorpusRow {
+  readonly kind: 'tls' | 'sslv2';
+  readonly sni: string | null;
+}
+
+export interface HostRow extends CorpusRow {
+  readonly host: string | null;
+}
+
+export interface AdversarialRow extends CorpusRow {
+  readonly cat: string;
+  readonly desc: string;
+  readonly expect: 'allow' | 'deny' | 'timeout' | 'first-only' | 'policy';
+  readonly expect_host: string | null;
+}
+
+/** Rows of a capture file, or null when the folder is not there: such tests skip. */
+export function readCaptures<Row extends CorpusRow>(file: string): Row[] | null {
+  const url = new URL(file, CAPTURES);
+  return existsSync(url) ? readRows<Row>(url) : null;
+}
+
+export function readAdversarial(file: 'adversarial.jsonl' | 'adversarial_http.jsonl'): AdversarialRow[] {
+  return readRows<AdversarialRow>(new URL(file, FIXTURES));
+}
+
+function readRows<Row extends CorpusRow>(url: URL): Row[] {
+  const lines = readFileSync(url, 'utf8')
+    .split('\n')
+    .filter(line => line !== '');
+  return lines.map(line => {
+    const row = JSON.parse(line);
+    return { ...row, stream: Uint8Array.from(Buffer.from(row.client_stream_hex ?? row.head_hex, 'hex')) };
+  });
+}
