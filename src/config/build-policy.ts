@@ -6,6 +6,7 @@ import type { ParsedPolicy, Rule, SourceGroup, SourceItem } from '../policy/rule
 import type { Diagnostic, DocumentPath } from './diagnostics.ts';
 import type { PolicyFile } from './policy-file.ts';
 import type { RuleInput } from './policy-schema.ts';
+import { policyWarnings } from './policy-warnings.ts';
 import { parseName } from './scalars.ts';
 import { MAX_FAULTS } from './schema-diagnostics.ts';
 import { didYouMean } from './suggest.ts';
@@ -15,11 +16,11 @@ export type BuildResult =
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** Merges policy files into one policy: settings, variables and groups first, then the rules that use them. */
-export function buildPolicy(files: readonly PolicyFile[], sha256: string): BuildResult {
+export function buildPolicy(files: readonly PolicyFile[], sha256: string, nowMs: number): BuildResult {
   const builder = new PolicyBuilder();
   for (const file of files) builder.addSettings(file);
   for (const file of files) builder.addRules(file);
-  return builder.finish(sha256);
+  return builder.finish(sha256, nowMs);
 }
 
 /** Settings that several files may say, when they say the same. */
@@ -30,7 +31,7 @@ class PolicyBuilder {
   readonly #warnings: Diagnostic[] = [];
   readonly #vars = new Map<string, { readonly value: string; readonly file: string }>();
   readonly #groups = new Map<string, SourceGroup>();
-  readonly #said = new Map<string, { readonly value: unknown; readonly file: string }>();
+  readonly #said = new Map<string, { readonly value: unknown; readonly file: PolicyFile }>();
   readonly #names = new Map<string, Rule>();
   /** Groups and blocks by how `from` writes them. */
   readonly #blocks = new Map<string, SourceItem>();
@@ -45,9 +46,9 @@ class PolicyBuilder {
       if (typeof source.value !== 'object' || source.value === null || !Object.hasOwn(source.value, key)) continue;
       const earlier = this.#said.get(key);
       if (earlier !== undefined && earlier.value !== input[key]) {
-        this.#error(file, [key], `${earlier.file} says another ${key}`, 'say it in one file');
+        this.#error(file, [key], `${earlier.file.file} says another ${key}`, 'say it in one file');
       }
-      this.#said.set(key, { value: input[key], file: file.file });
+      this.#said.set(key, { value: input[key], file });
       if (key === 'mode') this.#mode = input.mode;
       else if (key === 'ech') this.#ech = input.ech;
       else this.#observeUntilMs = input.observeUntil ?? null;
@@ -66,10 +67,7 @@ class PolicyBuilder {
         name: input.name,
         action: input.action,
         hosts: this.#hosts(file, path, input),
-        hostLines: input.hosts.map((_, i) => {
-          const offset = place.hosts[i];
-          return offset === undefined ? location.line : file.source.lines.position(offset).line;
-        }),
+        hostPositions: input.hosts.map((_, i) => file.source.lines.position(place.hosts[i] ?? place.offset)),
         ports: [...new Set(input.ports)].sort((a, b) => a - b),
         from: this.#from(file, path, input),
         untilMs: input.until ?? null,
@@ -88,7 +86,7 @@ class PolicyBuilder {
     }
   }
 
-  finish(sha256: string): BuildResult {
+  finish(sha256: string, nowMs: number): BuildResult {
     if (this.#errors.length > 0) return { ok: false, diagnostics: this.#errors };
     const policy = {
       mode: this.#mode,
@@ -98,7 +96,21 @@ class PolicyBuilder {
       rules: [...this.#names.values()],
       sha256,
     };
-    return { ok: true, policy, warnings: this.#warnings };
+    this.#checkObserveUntil(nowMs);
+    return { ok: true, policy, warnings: [...this.#warnings, ...policyWarnings(policy, nowMs)] };
+  }
+
+  #checkObserveUntil(nowMs: number): void {
+    const file = this.#said.get('observeUntil')?.file;
+    if (file === undefined || this.#observeUntilMs === null) return;
+    const path = ['observeUntil'];
+    if (this.#mode === 'enforce') {
+      const fault = { path, message: 'has no meaning where mode is enforce', fix: 'remove it, or say mode: observe' };
+      this.#warnings.push(file.diagnose('warning', fault));
+    } else if (this.#observeUntilMs <= nowMs) {
+      const fault = { path, message: 'has passed: the policy is enforced', fix: 'say mode: enforce instead' };
+      this.#warnings.push(file.diagnose('warning', fault));
+    }
   }
 
   #addVar(file: PolicyFile, name: string, value: string): void {

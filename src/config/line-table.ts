@@ -1,3 +1,5 @@
+import type { Position } from '../policy/rules.ts';
+
 /** Turns offsets into lines and columns, both from 1. Columns count UTF-16 code units, as editors mostly do. */
 export class LineTable {
   readonly #starts: number[] = [0];
@@ -6,7 +8,7 @@ export class LineTable {
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.#starts.push(at + 1);
   }
 
-  position(offset: number): { line: number; col: number } {
+  position(offset: number): Position {
     let low = 0;
     let high = this.#starts.length;
     while (high - low > 1) {

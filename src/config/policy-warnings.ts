@@ -6,37 +6,25 @@ import type { Diagnostic } from './diagnostics.ts';
 /** A pattern with the rule and the place it stands in. */
 interface Use {
   readonly rule: Rule;
-  readonly ruleIndex: number;
+  /** As in `rules[3].hosts[0]`. */
+  readonly path: string;
   readonly host: number;
   readonly pattern: HostPattern;
 }
 
-/** So many rules with one pattern are compared with each other; beyond, only with the first. */
-const COMPARED = 32;
+/** So many deny rules with one pattern are held against an allow rule. */
+const DENIALS_COMPARED = 32;
 
 /** What loads but is hardly meant. Takes time near linear in the number of hosts. */
 export function policyWarnings(policy: ParsedPolicy, nowMs: number): Diagnostic[] {
   const uses = indexByPattern(policy);
   return [
-    ...settingWarnings(policy, nowMs),
     ...unusedGroups(policy),
     ...expiredRules(policy, nowMs),
     ...duplicates(uses),
     ...deniedAllows(uses),
     ...bucketHosts(uses),
   ];
-}
-
-function settingWarnings(policy: ParsedPolicy, nowMs: number): Diagnostic[] {
-  const { mode, observeUntilMs } = policy;
-  const location = policy.rules[0]?.location ?? policy.sources[0]?.location;
-  if (observeUntilMs === null || location === undefined) return [];
-  const place = { file: location.file, line: 1, col: 1 };
-  if (mode === 'enforce') {
-    return [warn(place, 'observeUntil', 'has no meaning where mode is enforce', 'remove it, or say mode: observe')];
-  }
-  if (observeUntilMs > nowMs) return [];
-  return [warn(place, 'observeUntil', 'has passed: the policy is enforced', 'say mode: enforce instead')];
 }
 
 function unusedGroups(policy: ParsedPolicy): Diagnostic[] {
@@ -47,10 +35,11 @@ function unusedGroups(policy: ParsedPolicy): Diagnostic[] {
 }
 
 function expiredRules(policy: ParsedPolicy, nowMs: number): Diagnostic[] {
-  return policy.rules.flatMap(rule => {
+  const pathOf = rulePaths(policy.rules);
+  return policy.rules.flatMap((rule, index) => {
     if (rule.untilMs === null || rule.untilMs > nowMs) return [];
     const when = new Date(rule.untilMs).toISOString().replace('.000', '');
-    return [warn(rule.location, `rule ${rule.name}`, `matches nothing since ${when}`, 'remove the rule, or its until')];
+    return [warn(rule.location, pathOf(index), `matches nothing since ${when}`, 'remove the rule, or its until')];
   });
 }
 
@@ -74,7 +63,7 @@ function duplicates(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
       const message = isSame
         ? `${JSON.stringify(pattern.text)} stands in this rule twice`
         : `${JSON.stringify(pattern.text)} is decided by rule ${first.rule.name} (${placeOf(first)}), never by this one`;
-      found.push(warn(locationOf(second), pathOf(second), message, 'remove one of the two'));
+      found.push(warn(locationOf(second), second.path, message, 'remove one of the two'));
     }
   }
   return found;
@@ -85,7 +74,7 @@ function deniedAllows(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
   const found: Diagnostic[] = [];
   const denials = new Map<string, readonly Use[]>();
   for (const [text, list] of uses) {
-    const denying = list.filter(use => use.rule.action === 'deny').slice(0, COMPARED);
+    const denying = list.filter(use => use.rule.action === 'deny').slice(0, DENIALS_COMPARED);
     if (denying.length > 0) denials.set(text, denying);
   }
   if (denials.size === 0) return found;
@@ -97,7 +86,7 @@ function deniedAllows(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
         .find(candidate => coversConditions(candidate.rule, use.rule));
       if (denial === undefined) continue;
       const message = `never allowed: rule ${denial.rule.name} (${placeOf(denial)}) denies ${JSON.stringify(denial.pattern.text)}`;
-      found.push(warn(locationOf(use), pathOf(use), message, 'remove one of the two'));
+      found.push(warn(locationOf(use), use.path, message, 'remove one of the two'));
     }
   }
   return found;
@@ -132,10 +121,10 @@ function bucketHosts(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
     if (use === undefined) continue;
     if (PATH_STYLE.test(text)) {
       const fix = 'name buckets as BUCKET.s3.REGION.amazonaws.com';
-      found.push(warn(locationOf(use), pathOf(use), 'opens every S3 bucket: the path names the bucket here', fix));
+      found.push(warn(locationOf(use), use.path, 'opens every S3 bucket: the path names the bucket here', fix));
     } else if (DOTTED_BUCKET.test(text) && !use.pattern.deep && !text.startsWith('*')) {
       const message = 'a bucket name with dots is asked for by path, not by this host';
-      found.push(warn(locationOf(use), pathOf(use), message, 'use a bucket without dots'));
+      found.push(warn(locationOf(use), use.path, message, 'use a bucket without dots'));
     }
   }
   return found;
@@ -143,9 +132,10 @@ function bucketHosts(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
 
 function indexByPattern(policy: ParsedPolicy): Map<string, Use[]> {
   const index = new Map<string, Use[]>();
+  const pathOf = rulePaths(policy.rules);
   for (const [ruleIndex, rule] of policy.rules.entries()) {
     for (const [host, pattern] of rule.hosts.entries()) {
-      const use = { rule, ruleIndex, host, pattern };
+      const use = { rule, path: `${pathOf(ruleIndex)}.hosts[${host}]`, host, pattern };
       const list = index.get(pattern.text);
       if (list === undefined) index.set(pattern.text, [use]);
       else list.push(use);
@@ -158,13 +148,17 @@ function sourceKey(rule: Rule): string {
   return rule.from.map(item => item.text).sort().join(',');
 }
 
-function locationOf(use: Use): Location {
-  const line = use.rule.hostLines[use.host] ?? use.rule.location.line;
-  return { ...use.rule.location, line, col: 1 };
+/** Names a rule by its place in its own file: `rules[3]`. */
+function rulePaths(rules: readonly Rule[]): (index: number) => string {
+  const firsts = new Map<string, number>();
+  for (const [index, { location }] of rules.entries()) {
+    if (!firsts.has(location.file)) firsts.set(location.file, index);
+  }
+  return index => `rules[${index - (firsts.get(rules[index]?.location.file ?? '') ?? 0)}]`;
 }
 
-function pathOf(use: Use): string {
-  return `rule ${use.rule.name}`;
+function locationOf({ rule, host }: Use): Location {
+  return { ...rule.location, ...rule.hostPositions[host] };
 }
 
 function placeOf(use: Use): string {

@@ -1,13 +1,9 @@
 import { type Document, isMap, isNode, isScalar, isSeq } from 'yaml';
+import type { Position } from '../policy/rules.ts';
 import type { DocumentPath } from './diagnostics.ts';
 import { LineTable } from './line-table.ts';
 import { splitRules } from './yaml-chunks.ts';
 import { offsetOf, parseYaml, toValue, type YamlFault } from './yaml-document.ts';
-
-export interface Position {
-  readonly line: number;
-  readonly col: number;
-}
 
 /** Where a rule begins, and each of its hosts. */
 export interface RulePlace {

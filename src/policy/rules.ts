@@ -2,11 +2,15 @@ import type { Cidr } from './address.ts';
 import type { EchMode, Mode } from './decision.ts';
 import type { HostPattern } from './pattern.ts';
 
-/** Where something stands in a file. Lines and columns count from 1. */
-export interface Location {
-  readonly file: string;
+/** Where something stands in a text. Lines and columns count from 1. */
+export interface Position {
   readonly line: number;
   readonly col: number;
+}
+
+/** Where something stands in a file. */
+export interface Location extends Position {
+  readonly file: string;
 }
 
 /** One entry of a rule's `from`: a source group by its name, or one block by its text. */
@@ -21,8 +25,8 @@ export interface Rule {
   readonly action: 'allow' | 'deny';
   /** Never empty. */
   readonly hosts: readonly HostPattern[];
-  /** The line of each host, beside `hosts`. */
-  readonly hostLines: readonly number[];
+  /** Where each host stands, beside `hosts`; in the file of `location`. */
+  readonly hostPositions: readonly Position[];
   /** Sorted, without duplicates, never empty. */
   readonly ports: readonly number[];
   /** Empty: any source. */

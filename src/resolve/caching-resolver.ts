@@ -9,7 +9,7 @@ export interface CachingResolverOptions {
   readonly now: () => number;
   /** Names kept, the least recently asked for going first. Default 10 000. */
   readonly maxEntries?: number;
-  /** Names asked for upstream at one time; one more is `unreachable` at once. Default 4 096. */
+  /** Names asked for upstream at one time; one more is `unreachable` at once (each holds a socket). Default 1 024. */
   readonly maxPending?: number;
 }
 
@@ -25,7 +25,7 @@ export class CachingResolver implements Resolver {
   readonly #entries: LruMap<Hostname, Resolution>;
   readonly #pending = new Map<Hostname, Done[]>();
 
-  constructor(upstream: Resolver, { now, maxEntries = 10_000, maxPending = 4_096 }: CachingResolverOptions) {
+  constructor(upstream: Resolver, { now, maxEntries = 10_000, maxPending = 1_024 }: CachingResolverOptions) {
     this.#upstream = upstream;
     this.#now = now;
     this.#maxPending = maxPending;

@@ -20,7 +20,7 @@ export interface ResolveLimits {
   readonly maxAddresses: number;
 }
 
-export const DEFAULT_RESOLVE_LIMITS: ResolveLimits = {
+const DEFAULT_RESOLVE_LIMITS: ResolveLimits = {
   timeoutMs: 5_000,
   resolutionDelayMs: 50,
   minTtlMs: 1_000,

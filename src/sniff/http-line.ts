@@ -1,6 +1,6 @@
 import type { RequestHeadFault } from './http-fault.ts';
 
-export type HttpVersion = '1.0' | '1.1';
+type HttpVersion = '1.0' | '1.1';
 
 export interface RequestLine {
   readonly method: string;

@@ -12,10 +12,10 @@ export const SOCKS5_FAULTS = {
   ...HOSTNAME_FAULTS,
 } as const;
 
-export type Socks5Fault = keyof typeof SOCKS5_FAULTS;
+type Socks5Fault = keyof typeof SOCKS5_FAULTS;
 
 /** Reply codes (RFC 1928 §6). */
-export const SOCKS5_REPLIES = {
+const SOCKS5_REPLIES = {
   succeeded: 0x00,
   'general-failure': 0x01,
   'not-allowed': 0x02,

@@ -50,7 +50,7 @@ export function rule(name: string, hosts: readonly string[], rest: Partial<Rule>
     name,
     action: 'allow',
     hosts: hosts.map(pattern),
-    hostLines: hosts.map((_, i) => i + 3),
+    hostPositions: hosts.map((_, i) => ({ line: i + 3, col: 9 })),
     ports: [443],
     from: [],
     untilMs: null,

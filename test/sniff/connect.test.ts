@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ConnectFault, parseConnect } from '../../src/sniff/connect.ts';
+import { CONNECT_FAULTS, type ConnectFault, parseConnect } from '../../src/sniff/connect.ts';
 import { hostnameFault } from '../../src/tls-sni/index.ts';
 import { headOf } from './head.ts';
 
@@ -97,7 +97,10 @@ describe('parseConnect', () => {
     fc.assert(
       fc.property(fc.string({ unit: char, minLength: 1, maxLength: 30 }), target => {
         const result = connect(target, `Host: ${target}`);
-        if (result.kind === 'malformed') return;
+        if (result.kind === 'malformed') {
+          expect(CONNECT_FAULTS).toHaveProperty(result.reason);
+          return;
+        }
         expect(`${result.port}`).toBe(target.slice(target.lastIndexOf(':') + 1));
         if (result.kind === 'name') expect(hostnameFault(result.hostname)).toBeNull();
       }),

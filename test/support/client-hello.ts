@@ -71,7 +71,7 @@ export function bytes(...values: number[]): Uint8Array {
   return Uint8Array.from(values);
 }
 
-export function u16(value: number): Uint8Array {
+function u16(value: number): Uint8Array {
   return bytes(value >> 8, value);
 }
 

@@ -27,8 +27,9 @@ function watch(
   for (let at = 0; at < stream.length; at += step) {
     const shared = stream.slice(at, at + step);
     const result = watcher.push(shared);
-    if (result.kind === 'violation')
+    if (result.kind === 'violation') {
       return { reason: result.reason, passed: concat(...passed), rest: result.bytes };
+    }
     passed.push(Uint8Array.from(result.bytes));
     shared.fill(0xee);
   }

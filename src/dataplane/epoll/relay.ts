@@ -67,23 +67,9 @@ export class Relay {
     this.#advance();
   }
 
-  /** Ends the flow now: an end that one side caused by a reset is passed to the other as a reset, as is any other early one. */
+  /** Ends the flow now, both sides with a reset. */
   end(end: FlowEnd): void {
-    if (!this.#running) return;
-    this.#running = false;
-    this.#idle.cancel();
-    this.#keepalive.cancel();
-    this.#out.release();
-    this.#in.release();
-    const { client, upstream } = this.#options;
-    if (end === 'client_fin' || end === 'server_fin') {
-      client.close();
-      upstream.close();
-    } else {
-      client.reset();
-      upstream.reset();
-    }
-    this.#options.done(end);
+    this.#close(end, 'reset');
   }
 
   #advance(): void {
@@ -100,27 +86,31 @@ export class Relay {
       out.inspect = null;
       back.inspect = null;
     }
-    const end = this.#outcome();
-    if (end !== null) this.end(end);
-    else this.#goOn();
+    this.#conclude();
+    this.#yield();
   }
 
-  /** How the flow ended, or null while it goes on. */
-  #outcome(): FlowEnd | null {
+  /** Ends the flow when it is through. */
+  #conclude(): void {
     const [out, back] = [this.#out, this.#in];
-    if (out.state === 'cut' || back.state === 'cut') return 'name_mismatch';
-    if (out.state === 'source-failed' || back.state === 'sink-failed') return 'client_reset';
-    if (back.state === 'source-failed') return 'server_reset';
-    // The server takes no more, but what it said before must still reach the client.
-    if (out.state === 'sink-failed') return back.state === 'done' ? 'server_reset' : null;
-    // Seen even while a full upstream keeps us from reading. Of the upstream we read on until reading says it: what
-    // it sent before its reset still belongs to a slow client.
-    if (this.#options.client.broken) return 'client_reset';
+    if (out.state === 'cut' || back.state === 'cut') return this.#close('name_mismatch', 'reset');
+    // The client's reset is seen even while a full upstream keeps us from reading. Of the upstream we read on until
+    // reading says it: what it sent before its reset still belongs to a slow client.
+    const clientFailed = out.state === 'source-failed' || back.state === 'sink-failed';
+    if (clientFailed || this.#options.client.broken) {
+      return this.#close(this.#firstFin === 'client_fin' ? 'client_fin' : 'client_reset', 'reset');
+    }
+    if (back.state === 'source-failed') return this.#close('server_reset', 'reset');
+    if (out.state === 'sink-failed' && back.state === 'done') {
+      return this.#firstFin === 'server_fin'
+        ? this.#close('server_fin', 'fin')
+        : this.#close('server_reset', 'reset');
+    }
     if (this.#firstFin === null && (out.state === 'done' || back.state === 'done')) {
       this.#firstFin = out.state === 'done' ? 'client_fin' : 'server_fin';
-      if (!(out.isOver && back.isOver)) this.#halfClosed();
+      this.#halfClosed();
     }
-    return out.state === 'done' && back.state === 'done' ? this.#firstFin : null;
+    if (out.state === 'done' && back.state === 'done') this.#close(this.#firstFin ?? 'client_fin', 'fin');
   }
 
   #halfClosed(): void {
@@ -129,13 +119,28 @@ export class Relay {
     this.#idle = loop.timers.after(halfClosedTimeoutMs, () => this.end('idle_timeout'));
   }
 
-  #goOn(): void {
-    const yielding = this.#out.state === 'yielding' || this.#in.state === 'yielding';
-    if (!yielding || this.#queued) return;
+  /** Comes back in the next turn when this one's share was used up. */
+  #yield(): void {
+    const isDue = this.#out.state === 'yielding' || this.#in.state === 'yielding';
+    if (!isDue || this.#queued || !this.#running) return;
     this.#queued = true;
     this.#options.loop.soon(() => {
       this.#queued = false;
       this.#advance();
     });
+  }
+
+  #close(end: FlowEnd, how: 'fin' | 'reset'): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#idle.cancel();
+    this.#keepalive.cancel();
+    this.#out.release();
+    this.#in.release();
+    for (const socket of [this.#options.client, this.#options.upstream]) {
+      if (how === 'fin') socket.close();
+      else socket.reset();
+    }
+    this.#options.done(end);
   }
 }

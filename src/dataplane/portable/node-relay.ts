@@ -28,8 +28,11 @@ export class NodeRelay {
     const { client, upstream, watch } = options;
     this.#options = options;
     this.#idle = nodeTimers.after(options.idleTimeoutMs, () => this.end('idle_timeout'));
-    client.on('error', () => this.end('client_reset'));
-    upstream.on('error', () => this.end('server_reset'));
+    client.on('error', () => this.end(this.#firstFin === 'client_fin' ? 'client_fin' : 'client_reset'));
+    upstream.on('error', () => {
+      if (this.#firstFin === 'server_fin') this.#close('server_fin', 'fin');
+      else this.#close('server_reset', 'reset');
+    });
     this.#pump(client, upstream, chunk => {
       const passed = watch === null || watch.over ? chunk : watch.fromClient(chunk);
       options.moved(passed?.length ?? 0, 0);
@@ -54,7 +57,12 @@ export class NodeRelay {
     upstream.resume();
   }
 
+  /** Ends the flow now, both sides with a reset. */
   end(end: FlowEnd): void {
+    this.#close(end, 'reset');
+  }
+
+  #close(end: FlowEnd, how: 'fin' | 'reset'): void {
     if (!this.#running) return;
     this.#running = false;
     this.#idle.cancel();
@@ -62,7 +70,7 @@ export class NodeRelay {
     for (const socket of [client, upstream]) {
       socket.removeAllListeners();
       socket.on('error', () => {});
-      if (end === 'client_fin' || end === 'server_fin') socket.destroy();
+      if (how === 'fin') socket.destroy();
       else socket.resetAndDestroy();
     }
     done(end);
@@ -93,7 +101,7 @@ export class NodeRelay {
     }
     sink.end(() => {
       this.#fins++;
-      if (this.#fins === 2) this.end(first);
+      if (this.#fins === 2) this.#close(first, 'fin');
     });
   }
 }

@@ -1,0 +1,63 @@
+import type { SocketAddress } from './socket-address.ts';
+
+/** A listener. `port` 0 lets the system choose. */
+export type Listener = ExplicitListener | SniListener | TransparentListener;
+
+interface ListenerBase extends SocketAddress {
+  readonly name: string;
+}
+
+/** CONNECT, absolute-form HTTP and SOCKS5. */
+export interface ExplicitListener extends ListenerBase {
+  readonly kind: 'explicit';
+}
+
+/** TLS straight at us. */
+export interface SniListener extends ListenerBase {
+  readonly kind: 'sni';
+  readonly upstreamPort: number;
+}
+
+/** Intercepted traffic. */
+export interface TransparentListener extends ListenerBase {
+  readonly kind: 'transparent';
+  readonly intercept: 'redirect';
+  readonly destination: 'resolve' | 'verify' | 'original';
+}
+
+export interface Limits {
+  readonly flows: number | 'auto';
+  /** 0: no limit. */
+  readonly flowsPerSource: number;
+  readonly helloTimeoutMs: number;
+  readonly helloBytes: number;
+  readonly dialTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+}
+
+/** The daemon configuration, checked whole. Plain data: it crosses threads by structured clone. */
+export interface DaemonConfig {
+  /** The file it was read from. */
+  readonly file: string;
+  /** Null: to be found out from the surroundings. */
+  readonly gateway: string | null;
+  /** Absolute. */
+  readonly policyPath: string;
+  readonly dataplane: 'auto' | 'epoll' | 'portable';
+  readonly workers: number | 'auto';
+  readonly listeners: readonly Listener[];
+  /** `tokenFile` is absolute. */
+  readonly admin: SocketAddress & { readonly tokenFile: string | null };
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'text' };
+  readonly dns: {
+    /** `10.0.0.2`, `10.0.0.2:53` or `[fd00::2]:53`, as `dns.setServers` takes them. */
+    readonly servers: readonly string[];
+    /** Canonical addresses by normalised hostname. */
+    readonly hosts: Readonly<Record<string, readonly string[]>>;
+  };
+  /** Texts that `Cidr.parse` takes. */
+  readonly destinations: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  readonly limits: Limits;
+  readonly onDeny: 'alert' | 'reset' | 'drop';
+}

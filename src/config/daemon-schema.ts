@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import { Cidr, IpAddress } from '../policy/address.ts';
+import { parseDuration, parseName, parseSize, type ScalarResult, scalar } from './scalars.ts';
+import { formatSocketAddress, parseSocketAddress } from './socket-address.ts';
+
+const name = scalar('a name', ['proxy'], parseName);
+const address = (example: string) => scalar('an address with a port', [example], parseSocketAddress);
+const duration = (example: string, leastMs = 1) =>
+  scalar('a duration with a unit', [example], text => parseDuration(text, leastMs));
+const size = (example: string) =>
+  scalar('a size with a unit', [example], text => parseSize(text, 1024, 1024 * 1024));
+const cidr = scalar('an address or a block', ['10.0.0.0/8'], parseCidr);
+const ip = scalar('an IP address', ['10.1.2.3'], parseIp);
+const port = z.int().min(1).max(65535).meta({ title: 'a port', examples: [443] });
+const count = (least: number) => z.int().min(least).max(0x7fffffff);
+const auto = <T extends z.ZodType>(number: T, title: string) =>
+  z.union([z.literal('auto'), number]).meta({ title, examples: ['auto'] });
+
+const listenerName = name.describe('Unique; stands in logs and metrics.');
+const listenerAddress = address('127.0.0.1:3128').describe('Where to listen; port 0 lets the system choose.');
+
+const explicit = z
+  .strictObject({
+    name: listenerName,
+    kind: z.literal('explicit'),
+    address: listenerAddress,
+  })
+  .describe('A forward proxy: CONNECT, absolute-form HTTP and SOCKS5.');
+
+const sni = z
+  .strictObject({
+    name: listenerName,
+    kind: z.literal('sni'),
+    address: listenerAddress,
+    upstreamPort: port.default(443).describe('The port to dial at the named host, and the port rules are held against.'),
+  })
+  .describe('TLS straight at us: DNS or a hosts file points here.');
+
+const transparent = z
+  .strictObject({
+    name: listenerName,
+    kind: z.literal('transparent'),
+    address: listenerAddress,
+    intercept: z.literal('redirect').describe('How traffic is sent here: an nftables or iptables REDIRECT.'),
+    destination: z
+      .enum(['resolve', 'verify', 'original'])
+      .default('resolve')
+      .describe(
+        "What to dial in enforce mode. resolve: an address resolved for the name, the client's own when it is among them; verify: refuse when it is not; original: the client's own.",
+      ),
+  })
+  .describe('Intercepted traffic that was meant for somewhere else.');
+
+const limits = z.strictObject({
+  flows: auto(count(1), 'auto or a number of flows')
+    .default('auto')
+    .describe('Open flows in all; auto: what the descriptor limit allows.'),
+  flowsPerSource: count(0).default(0).describe('Open flows of one source address; 0: no limit.'),
+  helloTimeout: duration('5s').prefault('5s').describe('From accept to a whole ClientHello or request head.'),
+  helloBytes: size('64KiB').prefault('64KiB').describe('The largest ClientHello, 1KiB to 1MiB.'),
+  dialTimeout: duration('10s').prefault('10s').describe('For one upstream, all its addresses together.'),
+  idleTimeout: duration('1h').prefault('1h').describe('A flow without a byte in either direction is closed.'),
+  drainTimeout: duration('25s', 0).prefault('25s').describe('How long open flows may go on after SIGTERM.'),
+});
+
+/** `sallyport.yaml`: everything that a single value can say; `buildDaemonConfig` holds values against each other. */
+export const daemonSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe('For editors; ignored.'),
+    version: z.literal(1).describe('The version of this format.'),
+    gateway: name.optional().describe('The name in logs; absent: the ECS task family and id, else the host name.'),
+    policy: z
+      .string()
+      .min(1)
+      .meta({ title: 'a path', examples: ['./policy.yaml'] })
+      .default('./policy.yaml')
+      .describe('The policy: a file, or a directory of *.yaml, relative to this file.'),
+    dataplane: z
+      .enum(['auto', 'epoll', 'portable'])
+      .default('auto')
+      .describe('auto: epoll where it is available.'),
+    workers: auto(z.int().min(1).max(256), 'auto or a number of threads')
+      .default('auto')
+      .describe('Worker threads; auto: one a core.'),
+    listeners: z
+      .array(z.discriminatedUnion('kind', [explicit, sni, transparent]))
+      .min(1)
+      .meta({ examples: [[{ name: 'proxy', kind: 'explicit', address: '127.0.0.1:3128' }]] })
+      .describe('Where clients come in.'),
+    admin: z
+      .strictObject({
+        address: address('127.0.0.1:9464').prefault('127.0.0.1:9464').describe('Where the admin API and metrics are served.'),
+        tokenFile: z
+          .string()
+          .min(1)
+          .meta({ title: 'a path', examples: ['/run/secrets/sallyport-token'] })
+          .optional()
+          .describe('A file with the bearer token for changes, relative to this file.'),
+      })
+      .prefault({})
+      .describe('Health, metrics and the admin API.'),
+    log: z
+      .strictObject({
+        level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The least severe level that is written.'),
+        format: z.enum(['json', 'text']).default('json').describe('One JSON object a line, or the key=value text.'),
+      })
+      .prefault({})
+      .describe('The log, on standard output.'),
+    dns: z
+      .strictObject({
+        servers: z
+          .array(scalar('a DNS server', ['10.0.0.2'], parseServer))
+          .default([])
+          .describe("Addresses of DNS servers, with a port if it is not 53; none: the system's."),
+        hosts: z
+          .record(z.string(), z.union([ip, z.array(ip).min(1)]).meta({ title: 'an address or a list of them', examples: ['10.1.2.3'] }))
+          .default({})
+          .describe('Names with addresses of their own, which are not looked up.'),
+      })
+      .prefault({})
+      .describe('How names are resolved.'),
+    destinations: z
+      .strictObject({
+        allow: z.array(cidr).default([]).describe('Private blocks that may be dialled whatever the rule says.'),
+        deny: z.array(cidr).default([]).describe('More blocks that are never dialled.'),
+      })
+      .prefault({})
+      .describe('Which addresses may be dialled, after resolution.'),
+    limits: limits.prefault({}).describe('Bounds of time, size and number.'),
+    onDeny: z
+      .enum(['alert', 'reset', 'drop'])
+      .default('alert')
+      .describe('What a refused client sees: a TLS alert, 403 or SOCKS refusal; a reset; or nothing.'),
+  })
+  .describe('sallyport daemon configuration: where it listens and how it runs. Read once, at start.');
+
+export type DaemonInput = z.output<typeof daemonSchema>;
+
+function parseCidr(text: string): ScalarResult<string> {
+  const cidr = Cidr.parse(text);
+  if (cidr !== null) return { ok: true, value: text };
+  return { ok: false, message: `${JSON.stringify(text)} is no address or block`, fix: 'write a block such as 10.0.0.0/8' };
+}
+
+function parseIp(text: string): ScalarResult<string> {
+  const address = IpAddress.parse(text);
+  if (address !== null) return { ok: true, value: address.toString() };
+  return { ok: false, message: `${JSON.stringify(text)} is no IP address`, fix: 'write an address such as 10.1.2.3' };
+}
+
+function parseServer(text: string): ScalarResult<string> {
+  if (IpAddress.parse(text) !== null) return { ok: true, value: text };
+  const parsed = parseSocketAddress(text);
+  if (parsed.ok && parsed.value.port > 0) return { ok: true, value: formatSocketAddress(parsed.value) };
+  return { ok: false, message: `${JSON.stringify(text)} is no DNS server`, fix: 'write 10.0.0.2, 10.0.0.2:53 or [fd00::2]:53' };
+}
