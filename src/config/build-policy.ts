@@ -1,7 +1,7 @@
 import { Cidr } from '../policy/address.ts';
 import type { EchMode, Mode } from '../policy/decision.ts';
 import { describePatternFault, type HostPattern, parsePattern } from '../policy/pattern.ts';
-import { judgeSuffix } from '../policy/public-suffix.ts';
+import { SuffixGuard } from '../policy/public-suffix.ts';
 import type { ParsedPolicy, Rule, SourceGroup, SourceItem } from '../policy/rules.ts';
 import type { Diagnostic, DocumentPath } from './diagnostics.ts';
 import type { PolicyFile } from './policy-file.ts';
@@ -35,6 +35,7 @@ class PolicyBuilder {
   readonly #names = new Map<string, Rule>();
   /** Groups and blocks by how `from` writes them. */
   readonly #blocks = new Map<string, SourceItem>();
+  readonly #suffixes = new SuffixGuard();
   #mode: Mode = 'enforce';
   #observeUntilMs: number | null = null;
   #ech: EchMode = 'deny';
@@ -190,7 +191,7 @@ class PolicyBuilder {
   #checkSuffix(file: PolicyFile, path: DocumentPath, input: RuleInput, pattern: HostPattern): void {
     if (input.acceptPublicSuffix || input.action === 'deny') return;
     if (!pattern.deep && !pattern.text.includes('*')) return;
-    const verdict = judgeSuffix(pattern);
+    const verdict = this.#suffixes.judge(pattern);
     if (verdict.kind === 'covered') {
       const message = `${JSON.stringify(pattern.text)} covers ${verdict.suffix}, where names have unrelated owners`;
       this.#error(file, path, message, 'name the hosts, or say acceptPublicSuffix: true');

@@ -22,7 +22,7 @@ const listenerAddress = address('127.0.0.1:3128').describe('Where to listen; por
 const explicit = z
   .strictObject({
     name: listenerName,
-    kind: z.literal('explicit'),
+    kind: z.literal('explicit').describe('What speaks here.'),
     address: listenerAddress,
   })
   .describe('A forward proxy: CONNECT, absolute-form HTTP and SOCKS5.');
@@ -30,7 +30,7 @@ const explicit = z
 const sni = z
   .strictObject({
     name: listenerName,
-    kind: z.literal('sni'),
+    kind: z.literal('sni').describe('What speaks here.'),
     address: listenerAddress,
     upstreamPort: port.default(443).describe('The port to dial at the named host, and the port rules are held against.'),
   })
@@ -39,7 +39,7 @@ const sni = z
 const transparent = z
   .strictObject({
     name: listenerName,
-    kind: z.literal('transparent'),
+    kind: z.literal('transparent').describe('What speaks here.'),
     address: listenerAddress,
     intercept: z.literal('redirect').describe('How traffic is sent here: an nftables or iptables REDIRECT.'),
     destination: z

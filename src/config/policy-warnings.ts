@@ -6,8 +6,8 @@ import type { Diagnostic } from './diagnostics.ts';
 /** A pattern with the rule and the place it stands in. */
 interface Use {
   readonly rule: Rule;
-  /** As in `rules[3].hosts[0]`. */
-  readonly path: string;
+  /** Of the rule, in its own file. */
+  readonly index: number;
   readonly host: number;
   readonly pattern: HostPattern;
 }
@@ -35,11 +35,11 @@ function unusedGroups(policy: ParsedPolicy): Diagnostic[] {
 }
 
 function expiredRules(policy: ParsedPolicy, nowMs: number): Diagnostic[] {
-  const pathOf = rulePaths(policy.rules);
+  const inFile = indexInFile(policy.rules);
   return policy.rules.flatMap((rule, index) => {
     if (rule.untilMs === null || rule.untilMs > nowMs) return [];
     const when = new Date(rule.untilMs).toISOString().replace('.000', '');
-    return [warn(rule.location, pathOf(index), `matches nothing since ${when}`, 'remove the rule, or its until')];
+    return [warn(rule.location, `rules[${inFile(index)}]`, `matches nothing since ${when}`, 'remove the rule, or its until')];
   });
 }
 
@@ -63,7 +63,7 @@ function duplicates(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
       const message = isSame
         ? `${JSON.stringify(pattern.text)} stands in this rule twice`
         : `${JSON.stringify(pattern.text)} is decided by rule ${first.rule.name} (${placeOf(first)}), never by this one`;
-      found.push(warn(locationOf(second), second.path, message, 'remove one of the two'));
+      found.push(warn(locationOf(second), pathOf(second), message, 'remove one of the two'));
     }
   }
   return found;
@@ -86,7 +86,7 @@ function deniedAllows(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
         .find(candidate => coversConditions(candidate.rule, use.rule));
       if (denial === undefined) continue;
       const message = `never allowed: rule ${denial.rule.name} (${placeOf(denial)}) denies ${JSON.stringify(denial.pattern.text)}`;
-      found.push(warn(locationOf(use), use.path, message, 'remove one of the two'));
+      found.push(warn(locationOf(use), pathOf(use), message, 'remove one of the two'));
     }
   }
   return found;
@@ -121,10 +121,10 @@ function bucketHosts(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
     if (use === undefined) continue;
     if (PATH_STYLE.test(text)) {
       const fix = 'name buckets as BUCKET.s3.REGION.amazonaws.com';
-      found.push(warn(locationOf(use), use.path, 'opens every S3 bucket: the path names the bucket here', fix));
+      found.push(warn(locationOf(use), pathOf(use), 'opens every S3 bucket: the path names the bucket here', fix));
     } else if (DOTTED_BUCKET.test(text) && !use.pattern.deep && !text.startsWith('*')) {
       const message = 'a bucket name with dots is asked for by path, not by this host';
-      found.push(warn(locationOf(use), use.path, message, 'use a bucket without dots'));
+      found.push(warn(locationOf(use), pathOf(use), message, 'use a bucket without dots'));
     }
   }
   return found;
@@ -132,10 +132,10 @@ function bucketHosts(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
 
 function indexByPattern(policy: ParsedPolicy): Map<string, Use[]> {
   const index = new Map<string, Use[]>();
-  const pathOf = rulePaths(policy.rules);
-  for (const [ruleIndex, rule] of policy.rules.entries()) {
+  const inFile = indexInFile(policy.rules);
+  for (const [i, rule] of policy.rules.entries()) {
     for (const [host, pattern] of rule.hosts.entries()) {
-      const use = { rule, path: `${pathOf(ruleIndex)}.hosts[${host}]`, host, pattern };
+      const use = { rule, index: inFile(i), host, pattern };
       const list = index.get(pattern.text);
       if (list === undefined) index.set(pattern.text, [use]);
       else list.push(use);
@@ -148,13 +148,17 @@ function sourceKey(rule: Rule): string {
   return rule.from.map(item => item.text).sort().join(',');
 }
 
-/** Names a rule by its place in its own file: `rules[3]`. */
-function rulePaths(rules: readonly Rule[]): (index: number) => string {
+/** Turns a rule's index in the policy into the one in its own file. */
+function indexInFile(rules: readonly Rule[]): (index: number) => number {
   const firsts = new Map<string, number>();
   for (const [index, { location }] of rules.entries()) {
     if (!firsts.has(location.file)) firsts.set(location.file, index);
   }
-  return index => `rules[${index - (firsts.get(rules[index]?.location.file ?? '') ?? 0)}]`;
+  return index => index - (firsts.get(rules[index]?.location.file ?? '') ?? 0);
+}
+
+function pathOf({ index, host }: Use): string {
+  return `rules[${index}].hosts[${host}]`;
 }
 
 function locationOf({ rule, host }: Use): Location {

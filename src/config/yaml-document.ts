@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, parseAllDocuments, visit } from 'yaml';
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, parseAllDocuments, visit } from 'yaml';
 import type { DocumentPath } from './diagnostics.ts';
 
 /** Something wrong with the YAML itself, at an offset into the text. */
@@ -90,22 +90,27 @@ function startOf(node: unknown): number | undefined {
 
 function duplicateKeys(document: Document.Parsed): YamlFault[] {
   const faults: YamlFault[] = [];
-  visit(document, {
-    Map: (_, map) => {
-      if (map.items.length < 2) return;
-      const seen = new Set<string>();
-      for (const pair of map.items) {
-        if (!isPair(pair) || !isScalar(pair.key)) continue;
-        const key = String(pair.key.value);
-        if (seen.has(key)) {
-          const message = `key ${JSON.stringify(key)} is written twice`;
-          faults.push({ offset: startOf(pair.key) ?? 0, message, fix: 'keep one of the two' });
-        }
-        seen.add(key);
-      }
-    },
-  });
+  collectDuplicates(document.contents, faults);
   return faults;
+}
+
+function collectDuplicates(node: unknown, faults: YamlFault[]): void {
+  if (isMap(node)) {
+    const seen = new Set<string>();
+    for (const { key, value } of node.items) {
+      if (isScalar(key)) {
+        const name = String(key.value);
+        if (seen.has(name)) {
+          const message = `key ${JSON.stringify(name)} is written twice`;
+          faults.push({ offset: startOf(key) ?? 0, message, fix: 'keep one of the two' });
+        }
+        seen.add(name);
+      }
+      collectDuplicates(value, faults);
+    }
+  } else if (isSeq(node)) {
+    for (const item of node.items) if (!isScalar(item)) collectDuplicates(item, faults);
+  }
 }
 
 function emptyFault(): YamlFault {

@@ -1,19 +1,24 @@
-/** ASCII texts laid end to end, each distinct text once. */
+/** ASCII texts laid end to end. */
 export class BytePool {
-  readonly #bytes: number[] = [];
-  readonly #offsets = new Map<string, number>();
+  #bytes = new Uint8Array(1024);
+  #length = 0;
 
-  get bytes(): ArrayLike<number> {
-    return this.#bytes;
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   /** Where the text begins. */
   add(text: string): number {
-    const known = this.#offsets.get(text);
-    if (known !== undefined) return known;
-    const offset = this.#bytes.length;
-    for (let i = 0; i < text.length; i++) this.#bytes.push(text.charCodeAt(i));
-    this.#offsets.set(text, offset);
+    const offset = this.#length;
+    if (offset + text.length > this.#bytes.length) this.#grow(offset + text.length);
+    for (let i = 0; i < text.length; i++) this.#bytes[offset + i] = text.charCodeAt(i);
+    this.#length = offset + text.length;
     return offset;
+  }
+
+  #grow(least: number): void {
+    const larger = new Uint8Array(Math.max(least, 2 * this.#bytes.length));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
   }
 }

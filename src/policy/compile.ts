@@ -19,7 +19,9 @@ export function compilePolicy(policy: ParsedPolicy): SharedArrayBuffer {
   const pool = new BytePool();
   const sources = new SourceIndexBuilder();
   for (const group of policy.sources) sources.addGroup(group);
-  const trie = new TrieBuilder();
+  // Any seed serves: the keys are the policy's own, so nobody else chooses what collides.
+  const seed = Number.parseInt(policy.sha256.slice(0, 8), 16) >>> 0;
+  const trie = new TrieBuilder(pool, seed);
   const entries: Entry[] = [];
   const rules: number[] = [];
   const ports = new PortPool();
@@ -33,9 +35,7 @@ export function compilePolicy(policy: ParsedPolicy): SharedArrayBuffer {
     }
   }
   rankEntries(entries, policy.rules);
-  // Any seed serves: the keys are the policy's own, so nobody else chooses what collides.
-  const seed = Number.parseInt(policy.sha256.slice(0, 8), 16) >>> 0;
-  const { nodes, slots, globs, tags } = trie.finish(pool, seed);
+  const { nodes, slots, globs, tags } = trie.finish();
   const sha = pool.add(policy.sha256);
   return packSections({
     scalars: [

@@ -1,0 +1,46 @@
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { z } from 'zod';
+import { guardRequests, type RequestGuardOptions } from './request-guard.ts';
+import type { DaemonApi } from './daemon-api.ts';
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+const explainBody = z.strictObject({
+  host: z.string().min(1).max(1024),
+  port: z.int().min(1).max(65535).default(443),
+  from: z.string().max(64).nullable().default(null),
+});
+
+/** The admin HTTP: health, metrics, and the questions that the commands ask. */
+export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
+  const app = new Hono();
+  app.use(guardRequests(guard));
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
+
+  app.get('/-/healthy', context => context.text('ok\n'));
+  app.get('/-/ready', context =>
+    daemon.isReady() ? context.text('ready\n') : context.text(`${daemon.status().state}\n`, 503),
+  );
+  app.post('/-/reload', async context => {
+    const outcome = await daemon.reload('http');
+    return context.json(outcome, outcome.result === 'failure' ? 422 : 200);
+  });
+  app.get('/metrics', async context => {
+    const { contentType, body } = await daemon.metrics();
+    return context.body(body, 200, { 'content-type': contentType });
+  });
+  app.get('/api/v1/status', context => context.json(daemon.status()));
+  app.get('/api/v1/sites', context => context.json({ gateway: daemon.status().gateway, sites: daemon.sites() }));
+  app.get('/api/v1/rules', context => context.json({ rules: daemon.rules() }));
+  app.get('/api/v1/policy', context => context.json(daemon.status().policy));
+  app.post('/api/v1/explain', async context => {
+    const body = explainBody.safeParse(await context.req.json().catch(() => null));
+    if (!body.success) return context.json({ error: z.prettifyError(body.error) }, 400);
+    return context.json(daemon.explain(body.data));
+  });
+
+  app.notFound(context => context.json({ error: `no such resource: ${context.req.method} ${context.req.path}` }, 404));
+  app.onError((error, context) => context.json({ error: error.message }, 500));
+  return app;
+}

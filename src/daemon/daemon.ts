@@ -1,0 +1,238 @@
+import { availableParallelism, hostname } from 'node:os';
+import { type AdminServer, startAdminServer } from '../admin/admin-server.ts';
+import type { DaemonApi, ExplainRequest, ReloadOutcome, Status } from '../admin/daemon-api.ts';
+import type { DaemonConfig, Listener as ListenerConfig } from '../config/daemon-config.ts';
+import { formatDiagnostic } from '../config/diagnostics.ts';
+import type { PolicyLoad } from '../config/load.ts';
+import { formatSocketAddress, type SocketAddress } from '../config/socket-address.ts';
+import { type PolicyWatcher, watchPolicy } from '../config/watch.ts';
+import type { DataPlane } from '../dataplane/data-plane.ts';
+import type { Listener } from '../dataplane/listener.ts';
+import type { Endpoint } from '../dataplane/wire.ts';
+import { createLog, type Log } from '../observe/log.ts';
+import { Metrics } from '../observe/metrics.ts';
+import { fanOut } from '../observe/observer.ts';
+import { RuleHitCounter, type RuleStatus } from '../observe/rule-hits.ts';
+import { type Site, Sites } from '../observe/sites.ts';
+import { Cidr, IpAddress } from '../policy/address.ts';
+import { type Explanation, explain } from '../policy/explain.ts';
+import { type Hostname, parseHostname } from '../policy/hostname.ts';
+import { createResolver } from '../resolve/create-resolver.ts';
+import { DestinationGuard } from '../resolve/guard.ts';
+import type { Resolver } from '../resolve/resolver.ts';
+import { packageVersion } from '../version.ts';
+import { PolicyStore } from './policy-store.ts';
+import { startDataPlane } from './select-plane.ts';
+
+/** How long one direction of a flow may stay silent after the other has ended. */
+const HALF_CLOSED_TIMEOUT_MS = 60_000;
+/** How long the last log lines may take to be written. */
+const FLUSH_MS = 1_000;
+
+/** Everything that runs: policy, data plane, admin server, watcher, and the subscribers of what flows do. */
+export class Daemon implements DaemonApi {
+  readonly log: Log;
+  readonly #config: DaemonConfig;
+  readonly #gateway: string;
+  readonly #startedMs = Date.now();
+  readonly #metrics = new Metrics({ version: packageVersion() });
+  readonly #sites = new Sites();
+  readonly #ruleHits = new RuleHitCounter();
+  readonly #policies: PolicyStore;
+  #state: Status['state'] = 'starting';
+  #plane: DataPlane | null = null;
+  #admin: AdminServer | null = null;
+  #watcher: PolicyWatcher | null = null;
+
+  constructor(config: DaemonConfig, policy: Extract<PolicyLoad, { ok: true }>) {
+    this.#config = config;
+    this.#gateway = config.gateway ?? hostname();
+    this.log = createLog({ ...config.log, gateway: this.#gateway });
+    this.#policies = new PolicyStore({
+      path: config.policyPath,
+      first: policy,
+      log: this.log,
+      metrics: this.#metrics,
+      onChange: changed => {
+        this.#plane?.setPolicy(changed);
+        this.#ruleHits.keepOnly(new Set(this.#policies.parsed.rules.map(({ name }) => name)));
+      },
+    });
+    for (const warning of policy.warnings) this.log.warn(formatDiagnostic(warning), { event: 'policy_warning' });
+  }
+
+  /** Opens the admin address, then the listeners. `onFatal`: the data plane has failed, nothing is served any more. Throws ListenError. */
+  async start(onFatal: (error: Error) => void): Promise<void> {
+    this.#admin = await startAdminServer(this.#config.admin, this);
+    this.#plane = await this.#startPlane(this.#admin.address, onFatal);
+    const plane = this.#plane;
+    this.#metrics.readFrom({
+      openFlows: () => Object.fromEntries(plane.listening.map(({ name }) => [name, plane.openFlows(name)])),
+      bytes: () => plane.bytes(),
+      sites: () => this.#sites,
+      logDropped: () => this.log.dropped,
+    });
+    this.#watcher = await watchPolicy(this.#config.policyPath, () => void this.reload('file'));
+    this.#state = 'ready';
+    this.#sayReady(plane);
+  }
+
+  /** Stops accepting, waits for the flows under way, closes everything and writes the last lines. */
+  async drain(trigger: string): Promise<void> {
+    const timeoutMs = this.#config.limits.drainTimeoutMs;
+    this.#state = 'draining';
+    this.log.info(`draining: waiting up to ${timeoutMs / 1000} s for open flows`, { event: 'drain', trigger });
+    await this.stop(timeoutMs);
+    this.log.info('drained: all flows have ended', { event: 'drained', trigger });
+    await this.log.flush(FLUSH_MS);
+  }
+
+  /** Ends everything; flows that are open after `timeoutMs` are cut. */
+  async stop(timeoutMs: number): Promise<void> {
+    await this.#watcher?.close();
+    await this.#plane?.drain(timeoutMs);
+    await this.#admin?.close();
+  }
+
+  isReady(): boolean {
+    return this.#state === 'ready';
+  }
+
+  status(): Status {
+    const plane = this.#plane;
+    return {
+      version: packageVersion(),
+      gateway: this.#gateway,
+      pid: process.pid,
+      startedMs: this.#startedMs,
+      state: this.#state,
+      dataplane: {
+        kind: plane?.kind ?? this.#config.dataplane,
+        workers: plane?.workers ?? 0,
+        flowLimit: plane?.flowLimit ?? 0,
+      },
+      listeners: (plane?.listening ?? []).map(({ name, address }, i) => ({
+        name,
+        kind: this.#config.listeners[i]?.kind ?? 'explicit',
+        address: formatEndpoint(address),
+        openFlows: plane?.openFlows(name) ?? 0,
+      })),
+      policy: this.#policies.status(),
+      bytes: plane?.bytes() ?? { out: 0, in: 0 },
+      sites: this.#sites.size,
+      logLinesDropped: this.log.dropped,
+    };
+  }
+
+  sites(): Site[] {
+    return this.#sites.list();
+  }
+
+  rules(): RuleStatus[] {
+    return this.#policies.parsed.rules.map(({ name, action, location }) => ({
+      name,
+      action,
+      place: `${location.file}:${location.line}`,
+      ...this.#ruleHits.hits(name),
+    }));
+  }
+
+  explain(request: ExplainRequest): Explanation {
+    return explain(this.#policies.parsed, this.#policies.policy, { ...request, nowMs: Date.now() });
+  }
+
+  reload(trigger: string): Promise<ReloadOutcome> {
+    return this.#policies.reload(trigger);
+  }
+
+  metrics(): Promise<{ contentType: string; body: string }> {
+    return this.#metrics.render();
+  }
+
+  #startPlane(adminAddress: SocketAddress, onFatal: (error: Error) => void): Promise<DataPlane> {
+    const { listeners, limits, destinations, onDeny, workers, dataplane } = this.#config;
+    return startDataPlane(
+      dataplane,
+      {
+        listeners: listeners.map(config => ({
+          listener: flowListener(config, this.#gateway),
+          address: toEndpoint(config),
+        })),
+        settings: { ...limits, onDeny, halfClosedTimeoutMs: HALF_CLOSED_TIMEOUT_MS },
+        workers: workers === 'auto' ? availableParallelism() : workers,
+        flowLimit: limits.flows,
+        flowsPerSource: limits.flowsPerSource,
+        guard: destinations,
+        ownAddresses: [toEndpoint(adminAddress)],
+        policy: this.#policies.policy,
+        resolver: makeResolver(this.#config),
+        observer: fanOut([this.log, this.#metrics, this.#sites, this.#ruleHits], (_subscriber, error) =>
+          this.log.error(`a subscriber of flow events failed: ${error}`, { event: 'subscriber_error' }),
+        ),
+        onFatal,
+      },
+      cause =>
+        this.log.warn(`epoll cannot be had, using the portable data plane: ${cause}`, { event: 'dataplane_fallback' }),
+    );
+  }
+
+  #sayReady(plane: DataPlane): void {
+    const { mode, rules } = this.#policies.status();
+    const where = plane.listening.map(({ name, address }) => `${name} on ${formatEndpoint(address)}`).join(', ');
+    this.log.info(`ready: listening for ${where}; mode ${mode}, ${rules} rules`, {
+      event: 'ready',
+      version: packageVersion(),
+      mode,
+      rules,
+      dataplane: plane.kind,
+      workers: plane.workers,
+      flow_limit: plane.flowLimit,
+      admin: formatSocketAddress(this.#admin?.address ?? this.#config.admin),
+      startup_ms: Math.round(performance.now()),
+    });
+  }
+}
+
+function makeResolver({ dns, destinations }: DaemonConfig): Resolver {
+  const guard = new DestinationGuard({
+    allow: destinations.allow.map(text => checked(Cidr.parse(text), text)),
+    deny: destinations.deny.map(text => checked(Cidr.parse(text), text)),
+  });
+  const hosts = new Map<Hostname, IpAddress[]>();
+  for (const [name, addresses] of Object.entries(dns.hosts)) {
+    const parsed = parseHostname(name);
+    if (!parsed.ok) throw new Error(`${name} is no hostname`);
+    hosts.set(
+      parsed.hostname,
+      addresses.map(text => checked(IpAddress.parse(text), text)),
+    );
+  }
+  return createResolver({ servers: dns.servers, hosts, guard });
+}
+
+function flowListener(config: ListenerConfig, gateway: string): Listener {
+  switch (config.kind) {
+    case 'explicit':
+      return { kind: 'explicit', name: config.name, gateway };
+    case 'sni':
+      return { kind: 'sni', name: config.name, upstreamPort: config.upstreamPort };
+    case 'transparent':
+      return { kind: 'transparent', name: config.name, destination: config.destination };
+    default:
+      return config satisfies never;
+  }
+}
+
+function toEndpoint({ host, port }: SocketAddress): Endpoint {
+  return { ip: checked(IpAddress.parse(host), host), port };
+}
+
+function formatEndpoint({ ip, port }: Endpoint): string {
+  return formatSocketAddress({ host: ip.toString(), port });
+}
+
+/** The configuration was checked when it was loaded; what fails here is a fault of ours. */
+function checked<T>(value: T | null, text: string): T {
+  if (value === null) throw new Error(`the configuration let ${text} pass`);
+  return value;
+}

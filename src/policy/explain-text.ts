@@ -1,0 +1,28 @@
+import type { Explanation } from './explain.ts';
+import { REASONS } from './reason.ts';
+import type { Location } from './rules.ts';
+
+/** An explanation for people: the verdict first, then why, then what nearly matched. Lines without a last newline. */
+export function formatExplanation(explanation: Explanation): string {
+  const { hostname, port, source, action, ruling, rule, groups, nearMisses } = explanation;
+  const lines = [`${action}: ${hostname ?? 'no hostname'}:${port} from ${source}`];
+  if (rule === null) {
+    lines.push(`  state ${ruling.state}: ${ruling.reason === null ? 'allowed' : REASONS[ruling.reason]}`);
+  } else {
+    const verb = rule.action === 'deny' ? 'denied' : 'allowed';
+    lines.push(`  state ${ruling.state}: ${verb} by rule ${rule.name}, ${rule.pattern} at ${formatLocation(rule.location)}`);
+  }
+  const via = groups.length === 0 ? '' : ` (source in ${groups.join(', ')})`;
+  lines.push(`  mode ${ruling.mode}${via}, ech ${ruling.ech}${ruling.allowPrivate ? ', private addresses allowed' : ''}`);
+  if (nearMisses.length > 0) {
+    lines.push('  nearly:');
+    for (const miss of nearMisses) {
+      lines.push(`    ${formatLocation(miss.location)}: rule ${miss.rule} ${miss.pattern}: ${miss.hint}`);
+    }
+  }
+  return lines.join('\n');
+}
+
+function formatLocation({ file, line }: Location): string {
+  return `${file}:${line}`;
+}
