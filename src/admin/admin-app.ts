@@ -1,15 +1,18 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
-import { guardRequests, type RequestGuardOptions } from './request-guard.ts';
+import { IpAddress } from '../policy/address.ts';
+import { parseHostname } from '../policy/hostname.ts';
+import { HOSTNAME_FAULTS } from '../tls-sni/index.ts';
 import type { DaemonApi } from './daemon-api.ts';
+import { guardRequests, type RequestGuardOptions } from './request-guard.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
 const explainBody = z.strictObject({
   host: z.string().min(1).max(1024),
   port: z.int().min(1).max(65535).default(443),
-  from: z.string().max(64).nullable().default(null),
+  from: z.string().max(64),
 });
 
 /** The admin HTTP: health, metrics, and the questions that the commands ask. */
@@ -31,16 +34,24 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     return context.body(body, 200, { 'content-type': contentType });
   });
   app.get('/api/v1/status', context => context.json(daemon.status()));
-  app.get('/api/v1/sites', context => context.json({ gateway: daemon.status().gateway, sites: daemon.sites() }));
+  app.get('/api/v1/sites', context =>
+    context.json({ gateway: daemon.status().gateway, sites: daemon.sites() }),
+  );
   app.get('/api/v1/rules', context => context.json({ rules: daemon.rules() }));
   app.get('/api/v1/policy', context => context.json(daemon.status().policy));
   app.post('/api/v1/explain', async context => {
     const body = explainBody.safeParse(await context.req.json().catch(() => null));
     if (!body.success) return context.json({ error: z.prettifyError(body.error) }, 400);
-    return context.json(daemon.explain(body.data));
+    const hostname = parseHostname(body.data.host);
+    if (!hostname.ok) return context.json({ error: `host: ${HOSTNAME_FAULTS[hostname.fault]}` }, 400);
+    const source = IpAddress.parse(body.data.from);
+    if (source === null) return context.json({ error: 'from: no IP address' }, 400);
+    return context.json(daemon.explain({ hostname: hostname.hostname, port: body.data.port, source }));
   });
 
-  app.notFound(context => context.json({ error: `no such resource: ${context.req.method} ${context.req.path}` }, 404));
+  app.notFound(context =>
+    context.json({ error: `no such resource: ${context.req.method} ${context.req.path}` }, 404),
+  );
   app.onError((error, context) => context.json({ error: error.message }, 500));
   return app;
 }

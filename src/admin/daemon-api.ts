@@ -2,6 +2,7 @@ import type { RuleStatus } from '../observe/rule-hits.ts';
 import type { Site } from '../observe/sites.ts';
 import type { Mode } from '../policy/decision.ts';
 import type { Explanation } from '../policy/explain.ts';
+import type { PolicyQuery } from '../policy/policy.ts';
 
 /** What `status` shows. Times are epoch milliseconds. */
 export interface Status {
@@ -36,16 +37,15 @@ export interface PolicyStatus {
 }
 
 export type ReloadOutcome =
-  | { readonly result: 'success' | 'unchanged'; readonly policy: PolicyStatus; readonly warnings: readonly string[] }
+  | {
+      readonly result: 'success' | 'unchanged';
+      readonly policy: PolicyStatus;
+      readonly warnings: readonly string[];
+    }
   /** The running policy stays. One line a diagnostic: `file:line:col: …`. */
   | { readonly result: 'failure'; readonly policy: PolicyStatus; readonly errors: readonly string[] };
 
-export interface ExplainRequest {
-  readonly host: string;
-  readonly port: number;
-  /** The source address; null for one that no group or rule names. */
-  readonly from: string | null;
-}
+export type ExplainQuestion = Pick<PolicyQuery, 'hostname' | 'port' | 'source'>;
 
 /** What the admin HTTP asks of the daemon. */
 export interface DaemonApi {
@@ -53,7 +53,7 @@ export interface DaemonApi {
   status(): Status;
   sites(): Site[];
   rules(): RuleStatus[];
-  explain(request: ExplainRequest): Explanation;
+  explain(request: ExplainQuestion): Explanation;
   reload(trigger: string): Promise<ReloadOutcome>;
   metrics(): Promise<{ contentType: string; body: string }>;
 }

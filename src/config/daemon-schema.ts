@@ -41,7 +41,10 @@ const transparent = z
     name: listenerName,
     kind: z.literal('transparent').describe('What speaks here.'),
     address: listenerAddress,
-    intercept: z.literal('redirect').describe('How traffic is sent here: an nftables or iptables REDIRECT.'),
+    intercept: z
+      .literal('redirect')
+      .meta({ title: 'redirect, the only way this version knows' })
+      .describe('How traffic is sent here: an nftables or iptables REDIRECT.'),
     destination: z
       .enum(['resolve', 'verify', 'original'])
       .default('resolve')
@@ -67,7 +70,7 @@ const limits = z.strictObject({
 export const daemonSchema = z
   .strictObject({
     $schema: z.string().optional().describe('For editors; ignored.'),
-    version: z.literal(1).describe('The version of this format.'),
+    version: z.literal(1).meta({ title: '1, the only version of this format' }).describe('The version of this format.'),
     gateway: name.optional().describe('The name in logs; absent: the ECS task family and id, else the host name.'),
     policy: z
       .string()

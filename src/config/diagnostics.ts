@@ -13,6 +13,11 @@ export interface Diagnostic extends Location {
   readonly fix?: string;
 }
 
+/** Orders the diagnostics of one file as they stand in it. */
+export function inFileOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return [...diagnostics].sort((a, b) => a.line - b.line || a.col - b.col);
+}
+
 /** `rules[3].hosts[0]`. Keys that are no plain words are quoted. */
 export function formatPath(path: DocumentPath): string {
   let text = '';

@@ -3,7 +3,7 @@ import { buildDaemonConfig } from './build-daemon.ts';
 import { buildPolicy } from './build-policy.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { daemonSchema } from './daemon-schema.ts';
-import type { Diagnostic } from './diagnostics.ts';
+import { type Diagnostic, inFileOrder } from './diagnostics.ts';
 import { detectKind } from './kind.ts';
 import { locateFault, type PolicyFile, readPolicyFile } from './policy-file.ts';
 import { hashFiles, readPolicyFiles, readSourceFile, type SourceFile } from './read-file.ts';
@@ -82,5 +82,6 @@ function parseDaemonFile({ file, text }: SourceFile): DaemonLoad {
   const checked = checkSchema(daemonSchema, yaml.source.value);
   const built = checked.ok ? buildDaemonConfig(file, checked.value) : checked;
   if ('config' in built && built.faults.length === 0) return { ok: true, config: built.config, warnings: [] };
-  return { ok: false, diagnostics: built.faults.map(fault => locateFault(file, yaml.source, 'error', fault)) };
+  const diagnostics = built.faults.map(fault => locateFault(file, yaml.source, 'error', fault));
+  return { ok: false, diagnostics: inFileOrder(diagnostics) };
 }

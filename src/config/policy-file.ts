@@ -1,4 +1,4 @@
-import { type Diagnostic, type DocumentPath, formatPath } from './diagnostics.ts';
+import { type Diagnostic, type DocumentPath, formatPath, inFileOrder } from './diagnostics.ts';
 import { type PolicyInput, policySchema } from './policy-schema.ts';
 import type { SourceFile } from './read-file.ts';
 import { checkSchema, type ValueFault } from './schema-diagnostics.ts';
@@ -25,7 +25,7 @@ export function readPolicyFile({ file, text }: SourceFile): PolicyFileResult {
   const { source } = yaml;
   const checked = checkSchema(policySchema, source.value);
   const diagnose = (severity: Diagnostic['severity'], fault: ValueFault) => locateFault(file, source, severity, fault);
-  if (!checked.ok) return { ok: false, diagnostics: checked.faults.map(fault => diagnose('error', fault)) };
+  if (!checked.ok) return { ok: false, diagnostics: inFileOrder(checked.faults.map(fault => diagnose('error', fault))) };
   return { ok: true, file: { file, input: checked.value, source, diagnose } };
 }
 

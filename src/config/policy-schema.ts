@@ -24,6 +24,7 @@ const rule = z.strictObject({
     .describe('Destination ports.'),
   protocol: z
     .literal('named')
+    .meta({ title: 'named, the only protocol this version knows' })
     .default('named')
     .describe('How the name is known: `named` is TLS SNI, HTTP Host or CONNECT authority. This version knows no other.'),
   from: z
@@ -69,7 +70,7 @@ const sourceGroup = z.strictObject({
 export const policySchema = z
   .strictObject({
     $schema: z.string().optional().describe('For editors; ignored.'),
-    version: z.literal(1).describe('The version of this format.'),
+    version: z.literal(1).meta({ title: '1, the only version of this format' }).describe('The version of this format.'),
     mode: mode.default('enforce').describe('observe: forward everything and say what enforce would drop.'),
     observeUntil: scalar('a date', ['2026-12-31'], value => parseDate(value, 'start'))
       .optional()

@@ -48,7 +48,7 @@ function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, value: un
       const values = issue.values.map(String);
       const near = typeof found === 'string' ? nearest(found, values) : null;
       const fix = near === null ? `write ${values.join(' or ')}` : `did you mean ${JSON.stringify(near)}?`;
-      return one(`expected ${values.join(' or ')}, got ${describe(found)}`, fix);
+      return one(`expected ${expectation(schema, values.join(' or '))}, got ${describe(found)}`, fix);
     }
     case 'invalid_union': {
       const options = discriminators(schema, issue.discriminator);
@@ -148,11 +148,15 @@ function writeExample(schema: z.core.$ZodType): string {
   const { example } = metaOf(schema);
   if (example !== undefined) return `write for example ${JSON.stringify(example)}`;
   const values = schema instanceof z.ZodEnum ? schema.options.map(String) : literalsOf(schema);
-  return values.length > 0 ? `write ${values.join(' or ')}` : 'see the schema for what belongs here';
+  if (values.length > 0) return `write ${values.join(' or ')}`;
+  const keys = knownKeys(schema);
+  return keys.length > 0 ? `write keys of: ${keys.join(', ')}` : 'see the schema for what belongs here';
 }
 
 function exampleOf(schema: z.core.$ZodType, key: string): string {
   const { example } = metaOf(schema);
+  const options = discriminators(schema, key);
+  if (options.length > 0) return `${key}: ${options.join(' or ')}`;
   const [first] = schema instanceof z.ZodEnum ? schema.options : literalsOf(schema);
   const value = example ?? first;
   if (value === undefined) return key;

@@ -37,7 +37,9 @@ function covers(wide: string, host: string): boolean {
 function addressFix(text: string): string {
   const port = /:(\d{1,5})$/.exec(text)?.[1] ?? '3128';
   if (text.startsWith('localhost')) return `write 127.0.0.1:${port}`;
-  if (text.startsWith(':') || text.startsWith('*')) return `write 0.0.0.0:${port} or [::]:${port}`;
+  if (/^\*?:\d+$/.test(text)) return `write 0.0.0.0:${port} or [::]:${port}`;
+  const v6 = text.slice(0, text.lastIndexOf(':'));
+  if (v6.includes(':') && IpAddress.parse(v6) !== null) return `write [${v6}]:${port}`;
   if (IpAddress.parse(text) !== null) return `add the port: ${text.includes(':') ? `[${text}]` : text}:3128`;
   return 'write an IP address and a port, such as 127.0.0.1:3128 or [::1]:3128';
 }

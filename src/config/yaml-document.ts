@@ -49,15 +49,25 @@ export function toValue(document: Document.Parsed): ValueResult {
     return { ok: true, value: document.toJS({ maxAliasCount: 100 }) };
   } catch (error) {
     if (!(error instanceof ReferenceError || error instanceof RangeError)) throw error;
-    let offset = 0;
-    visit(document, {
-      Alias: (_, alias) => {
-        offset = alias.range?.[0] ?? 0;
-        return visit.BREAK;
-      },
-    });
-    return { ok: false, faults: [{ offset, message: 'aliases expand to too much', fix: 'write the values out' }] };
+    return { ok: false, faults: [aliasFault(document)] };
   }
+}
+
+/** The alias without an anchor, which is most likely a pattern without quotes, else the first of too many. */
+function aliasFault(document: Document.Parsed): YamlFault {
+  let first: number | undefined;
+  let fault: YamlFault | undefined;
+  visit(document, {
+    Alias: (_, alias) => {
+      const offset = startOf(alias) ?? 0;
+      first ??= offset;
+      if (alias.resolve(document) !== undefined) return undefined;
+      const text = JSON.stringify(`*${alias.source}`);
+      fault = { offset, message: `${text} is an alias without an anchor in YAML`, fix: `put it in quotes: ${text}` };
+      return visit.BREAK;
+    },
+  });
+  return fault ?? { offset: first ?? 0, message: 'aliases expand to too much', fix: 'write the values out' };
 }
 
 /** The offset of the value at a path, or of its key; of the nearest enclosing node when there is no such value. */

@@ -1,6 +1,6 @@
 import { availableParallelism, hostname } from 'node:os';
 import { type AdminServer, startAdminServer } from '../admin/admin-server.ts';
-import type { DaemonApi, ExplainRequest, ReloadOutcome, Status } from '../admin/daemon-api.ts';
+import type { DaemonApi, ExplainQuestion, ReloadOutcome, Status } from '../admin/daemon-api.ts';
 import type { DaemonConfig, Listener as ListenerConfig } from '../config/daemon-config.ts';
 import { formatDiagnostic } from '../config/diagnostics.ts';
 import type { PolicyLoad } from '../config/load.ts';
@@ -58,7 +58,8 @@ export class Daemon implements DaemonApi {
         this.#ruleHits.keepOnly(new Set(this.#policies.parsed.rules.map(({ name }) => name)));
       },
     });
-    for (const warning of policy.warnings) this.log.warn(formatDiagnostic(warning), { event: 'policy_warning' });
+    for (const warning of policy.warnings)
+      this.log.warn(formatDiagnostic(warning), { event: 'policy_warning' });
   }
 
   /** Opens the admin address, then the listeners. `onFatal`: the data plane has failed, nothing is served any more. Throws ListenError. */
@@ -81,7 +82,10 @@ export class Daemon implements DaemonApi {
   async drain(trigger: string): Promise<void> {
     const timeoutMs = this.#config.limits.drainTimeoutMs;
     this.#state = 'draining';
-    this.log.info(`draining: waiting up to ${timeoutMs / 1000} s for open flows`, { event: 'drain', trigger });
+    this.log.info(`draining: waiting up to ${timeoutMs / 1000} s for open flows`, {
+      event: 'drain',
+      trigger,
+    });
     await this.stop(timeoutMs);
     this.log.info('drained: all flows have ended', { event: 'drained', trigger });
     await this.log.flush(FLUSH_MS);
@@ -137,8 +141,8 @@ export class Daemon implements DaemonApi {
     }));
   }
 
-  explain(request: ExplainRequest): Explanation {
-    return explain(this.#policies.parsed, this.#policies.policy, { ...request, nowMs: Date.now() });
+  explain(question: ExplainQuestion): Explanation {
+    return explain(this.#policies.parsed, this.#policies.policy, { ...question, nowMs: Date.now() });
   }
 
   reload(trigger: string): Promise<ReloadOutcome> {
@@ -172,13 +176,17 @@ export class Daemon implements DaemonApi {
         onFatal,
       },
       cause =>
-        this.log.warn(`epoll cannot be had, using the portable data plane: ${cause}`, { event: 'dataplane_fallback' }),
+        this.log.warn(`epoll cannot be had, using the portable data plane: ${cause}`, {
+          event: 'dataplane_fallback',
+        }),
     );
   }
 
   #sayReady(plane: DataPlane): void {
     const { mode, rules } = this.#policies.status();
-    const where = plane.listening.map(({ name, address }) => `${name} on ${formatEndpoint(address)}`).join(', ');
+    const where = plane.listening
+      .map(({ name, address }) => `${name} on ${formatEndpoint(address)}`)
+      .join(', ');
     this.log.info(`ready: listening for ${where}; mode ${mode}, ${rules} rules`, {
       event: 'ready',
       version: packageVersion(),

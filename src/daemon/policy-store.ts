@@ -71,7 +71,8 @@ export class PolicyStore {
       const errors = load.diagnostics.map(formatDiagnostic);
       this.#lastErrors = errors;
       metrics.reloadFailed();
-      for (const error of errors.slice(0, DIAGNOSTICS_SAID)) log.error(error, { event: 'reload_error', trigger });
+      for (const error of errors.slice(0, DIAGNOSTICS_SAID))
+        log.error(error, { event: 'reload_error', trigger });
       log.error(`policy not reloaded: ${errors.length} errors, the running policy stays`, {
         event: 'reload',
         trigger,
@@ -92,18 +93,25 @@ export class PolicyStore {
     const result = isChanged ? 'success' : 'unchanged';
     metrics.reloadSucceeded();
     this.#sayLoaded();
-    for (const warning of warnings.slice(0, DIAGNOSTICS_SAID)) log.warn(warning, { event: 'policy_warning', trigger });
-    log.info(`policy ${isChanged ? 'reloaded' : 'unchanged'}: ${load.policy.rules.length} rules, mode ${load.policy.mode}`, {
-      event: 'reload',
-      trigger,
-      result,
-      sha256: load.sha256,
-    });
+    for (const warning of warnings.slice(0, DIAGNOSTICS_SAID))
+      log.warn(warning, { event: 'policy_warning', trigger });
+    log.info(
+      `policy ${isChanged ? 'reloaded' : 'unchanged'}: ${load.policy.rules.length} rules, mode ${load.policy.mode}`,
+      {
+        event: 'reload',
+        trigger,
+        result,
+        sha256: load.sha256,
+      },
+    );
     return { result, policy: this.status(), warnings };
   }
 
   #sayLoaded(): void {
-    this.#options.metrics.policyLoaded({ sha256: this.#parsed.sha256, mode: modeInForce(this.#parsed, Date.now()) });
+    this.#options.metrics.policyLoaded({
+      sha256: this.#parsed.sha256,
+      mode: modeInForce(this.#parsed, Date.now()),
+    });
   }
 }
 

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { type Options, textOption } from './command.ts';
+import { CommandFailure, type Io, UsageError } from './io.ts';
+
+const DEFAULT_ADMIN = 'http://127.0.0.1:9464';
+const TIMEOUT_MS = 5_000;
+
+export interface AdminAnswer {
+  readonly status: number;
+  /** The body as JSON; null when it is none. */
+  readonly body: unknown;
+}
+
+/** Asks the admin HTTP of a running daemon. */
+export class AdminClient {
+  readonly #base: URL;
+  readonly #token: string | undefined;
+
+  constructor(options: Options, io: Io) {
+    const text = textOption(options, 'admin') ?? io.env.SALLYPORT_ADMIN ?? DEFAULT_ADMIN;
+    const url = URL.parse(text.includes('://') ? text : `http://${text}`);
+    if (url === null)
+      throw new UsageError(`--admin ${text}: no address (write 127.0.0.1:9464 or http://127.0.0.1:9464)`);
+    this.#base = url;
+    const tokenFile = textOption(options, 'tokenFile');
+    this.#token = tokenFile === undefined ? io.env.SALLYPORT_TOKEN : readTokenFile(tokenFile);
+  }
+
+  /** Throws CommandFailure when the daemon does not answer. */
+  async ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<AdminAnswer> {
+    const headers: Record<string, string> = {};
+    if (this.#token !== undefined) headers.authorization = `Bearer ${this.#token}`;
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    const response = await fetch(new URL(path, this.#base), {
+      method,
+      headers,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }).catch((error: unknown) => {
+      throw new CommandFailure(
+        `no daemon answers at ${this.#base.origin}: ${causeOf(error)} (is it running? --admin or SALLYPORT_ADMIN names another address)`,
+        { cause: error },
+      );
+    });
+    return { status: response.status, body: await response.json().catch(() => null) };
+  }
+
+  /** The same, for questions that only a 200 answers. */
+  async get<T>(path: string): Promise<T> {
+    return expectOk<T>(await this.ask('GET', path));
+  }
+}
+
+/** Takes the body of an answer that is a 200. Throws CommandFailure with the daemon's own words otherwise. */
+export function expectOk<T>({ status, body }: AdminAnswer): T {
+  if (status === 200) return body as T;
+  const said = body !== null && typeof body === 'object' && 'error' in body ? String(body.error) : '';
+  throw new CommandFailure(`the daemon answered ${status}${said === '' ? '' : `: ${said}`}`);
+}
+
+function readTokenFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new CommandFailure(`cannot read --token-file ${file}: ${error}`, { cause: error });
+  }
+}
+
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message;
+}

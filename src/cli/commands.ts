@@ -1,0 +1,104 @@
+import type { Command, Option } from './command.ts';
+
+const CONFIG: Option = {
+  flags: '-c, --config <file>',
+  description: 'daemon configuration (default: ./config/sallyport.yaml)',
+};
+const JSON_OUTPUT: Option = { flags: '--json', description: 'print JSON' };
+const ADMIN: Option = {
+  flags: '--admin <url>',
+  description: 'admin address of the daemon (default: $SALLYPORT_ADMIN, else http://127.0.0.1:9464)',
+};
+const TOKEN: Option = {
+  flags: '--token-file <file>',
+  description: 'bearer token for an admin address that asks for one (default: $SALLYPORT_TOKEN)',
+};
+
+/** The command table: from it come parsing, help and the list in the README. */
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'run',
+    summary: 'run the filter in the foreground',
+    details:
+      'Logs to stdout. SIGHUP reloads the policy (never this configuration), SIGTERM and SIGINT drain, a second one ends at once.',
+    options: [CONFIG],
+    load: async () => (await import('./commands/run.ts')).run,
+  },
+  {
+    name: 'check',
+    args: '[files...]',
+    summary: 'check policies and daemon configurations without running them',
+    details:
+      'Takes files and directories of policies; which of the two a file is, its keys tell. Without files: ./config/sallyport.yaml and the policy it names. Warnings do not fail the check. It asks no DNS and opens no port.',
+    options: [JSON_OUTPUT],
+    load: async () => (await import('./commands/check.ts')).check,
+  },
+  {
+    name: 'explain',
+    args: '<host[:port]>',
+    summary: 'say what the policy does with a host, by which rule, and what nearly matched',
+    details:
+      'Asks the running daemon, or judges by a policy file. It looks at names only: whether a name resolves, and to what, shows when it is dialled. Exits with 1 when the answer is deny.',
+    options: [
+      { flags: '--from <ip>', description: 'as for a flow from this source address' },
+      {
+        flags: '--policy <file>',
+        description: 'judge by this file or directory instead of asking the daemon',
+      },
+      ADMIN,
+      TOKEN,
+      JSON_OUTPUT,
+    ],
+    load: async () => (await import('./commands/explain.ts')).explainCommand,
+  },
+  {
+    name: 'discover',
+    args: '<show>',
+    summary: 'list the sites that were visited',
+    details:
+      'Sites are counted since the daemon started, whatever became of the flows; the table is bounded.',
+    options: [ADMIN, JSON_OUTPUT],
+    load: async () => (await import('./commands/discover.ts')).discover,
+  },
+  {
+    name: 'status',
+    summary: 'show what the daemon is doing',
+    details: 'Exits with 1 when the last policy reload failed.',
+    options: [
+      { flags: '--rules', description: 'list the rules and how often each decided' },
+      ADMIN,
+      JSON_OUTPUT,
+    ],
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  {
+    name: 'reload',
+    summary: 'make the daemon read its policy again',
+    details:
+      'A policy that does not load changes nothing: its diagnostics are printed and the exit code is 1.',
+    options: [ADMIN, TOKEN, JSON_OUTPUT],
+    load: async () => (await import('./commands/reload.ts')).reload,
+  },
+  {
+    name: 'healthcheck',
+    summary: 'exit with 0 when the daemon is healthy',
+    details: 'For container health checks. A broken policy file or an unreachable upstream is not unhealthy.',
+    options: [{ flags: '--ready', description: 'ask for readiness instead: listening, not draining' }, ADMIN],
+    load: async () => (await import('./commands/healthcheck.ts')).healthcheck,
+  },
+  {
+    name: 'schema',
+    args: '<policy|config>',
+    summary: 'print the JSON Schema of a policy or of the daemon configuration',
+    details: 'Draft 7, as editors take it. The schema cannot tell everything that check does.',
+    options: [],
+    load: async () => (await import('./commands/schema.ts')).schema,
+  },
+  {
+    name: 'version',
+    summary: 'print the version',
+    details: 'Of sallyport, of Node, and of the platform.',
+    options: [JSON_OUTPUT],
+    load: async () => (await import('./commands/version.ts')).version,
+  },
+];

@@ -1,0 +1,58 @@
+import { loadPolicy } from '../../config/load.ts';
+import { IpAddress } from '../../policy/address.ts';
+import { compilePolicy } from '../../policy/compile.ts';
+import { type Explanation, explain } from '../../policy/explain.ts';
+import { formatExplanation } from '../../policy/explain-text.ts';
+import { type Hostname, parseHostname } from '../../policy/hostname.ts';
+import { Policy } from '../../policy/policy.ts';
+import { parsePort } from '../../sniff/target.ts';
+import { HOSTNAME_FAULTS } from '../../tls-sni/index.ts';
+import { AdminClient, expectOk } from '../admin-client.ts';
+import { type Options, type RunCommand, textOption } from '../command.ts';
+import { type Io, UsageError } from '../io.ts';
+import { requireLoaded } from '../require-loaded.ts';
+
+const DEFAULT_PORT = 443;
+/** In no group and no rule's `from`, unless one takes every source. */
+const ANY_SOURCE = '0.0.0.0';
+
+interface Question {
+  readonly hostname: Hostname;
+  readonly port: number;
+  readonly source: IpAddress;
+}
+
+export const explainCommand: RunCommand = async ([target = ''], options, io) => {
+  const question = readQuestion(target, textOption(options, 'from') ?? ANY_SOURCE);
+  const file = textOption(options, 'policy');
+  const explanation =
+    file === undefined ? await askDaemon(question, options, io) : await askFile(question, file, io);
+  io.out(options.json === true ? `${JSON.stringify(explanation)}\n` : `${formatExplanation(explanation)}\n`);
+  return explanation.action === 'deny' ? 1 : 0;
+};
+
+async function askDaemon(
+  { hostname, port, source }: Question,
+  options: Options,
+  io: Io,
+): Promise<Explanation> {
+  const body = { host: hostname, port, from: source.toString() };
+  return expectOk<Explanation>(await new AdminClient(options, io).ask('POST', '/api/v1/explain', body));
+}
+
+async function askFile(question: Question, file: string, io: Io): Promise<Explanation> {
+  const { policy } = requireLoaded(await loadPolicy(file), file, io);
+  return explain(policy, Policy.from(compilePolicy(policy)), { ...question, nowMs: Date.now() });
+}
+
+function readQuestion(target: string, from: string): Question {
+  const colon = target.lastIndexOf(':');
+  const host = colon < 0 ? target : target.slice(0, colon);
+  const port = colon < 0 ? DEFAULT_PORT : parsePort(target.slice(colon + 1));
+  if (port === null) throw new UsageError(`${target}: no port from 1 to 65535 after the colon`);
+  const parsed = parseHostname(host);
+  if (!parsed.ok) throw new UsageError(`${host}: no hostname: ${HOSTNAME_FAULTS[parsed.fault]}`);
+  const source = IpAddress.parse(from);
+  if (source === null) throw new UsageError(`--from ${from}: no IP address`);
+  return { hostname: parsed.hostname, port, source };
+}

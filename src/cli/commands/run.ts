@@ -1,0 +1,61 @@
+import { loadDaemonConfig, loadPolicy } from '../../config/load.ts';
+import { Daemon } from '../../daemon/daemon.ts';
+import { ListenError } from '../../dataplane/data-plane.ts';
+import { type RunCommand, textOption } from '../command.ts';
+import { DEFAULT_CONFIG } from '../default-config.ts';
+import { CommandFailure, type ExitCode } from '../io.ts';
+import { requireLoaded } from '../require-loaded.ts';
+
+/** How long the workers may take to end after a fault, before the process ends without them. */
+const FAULT_GRACE_MS = 1_000;
+
+export const run: RunCommand = async (_args, options, io) => {
+  const file = textOption(options, 'config') ?? DEFAULT_CONFIG;
+  const { config } = requireLoaded(await loadDaemonConfig(file), file, io);
+  const policy = requireLoaded(await loadPolicy(config.policyPath), config.policyPath, io);
+  return serve(new Daemon(config, policy));
+};
+
+/** Runs the daemon until a signal or a fault ends it. */
+function serve(daemon: Daemon): Promise<ExitCode> {
+  return new Promise((resolve, reject) => {
+    const end = (code: ExitCode) => {
+      daemon.log.flushSync();
+      resolve(code);
+    };
+    const fail = once((error: unknown) => {
+      const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      daemon.log.error(`fatal: ${detail}`, { event: 'fatal' });
+      setTimeout(() => end(1), FAULT_GRACE_MS);
+      daemon.stop(0).finally(() => end(1));
+    });
+    process.on('uncaughtException', fail);
+    process.on('unhandledRejection', fail);
+
+    let isDraining = false;
+    const drain = (signal: NodeJS.Signals) => {
+      if (isDraining) return end(1);
+      isDraining = true;
+      daemon.drain(signal).then(() => end(0), fail);
+    };
+    process.on('SIGTERM', drain);
+    process.on('SIGINT', drain);
+    process.on('SIGHUP', () => void daemon.reload('SIGHUP'));
+    // Unhandled, Node would open its inspector: a door into the process.
+    process.on('SIGUSR1', () => daemon.log.info('SIGUSR1 is ignored', { event: 'signal' }));
+
+    daemon.start(fail).catch((error: unknown) => {
+      if (!(error instanceof ListenError)) return fail(error);
+      daemon.stop(0).finally(() => reject(new CommandFailure(error.message, { cause: error })));
+    });
+  });
+}
+
+function once<T>(act: (value: T) => void): (value: T) => void {
+  let isDone = false;
+  return value => {
+    if (isDone) return;
+    isDone = true;
+    act(value);
+  };
+}

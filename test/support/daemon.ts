@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** One line of the daemon's log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+export interface DaemonOptions {
+  /** Keys of sallyport.yaml. Filled in where absent: an explicit, a sni listener, and admin, all on free ports. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Keys of policy.yaml, or its text. */
+  readonly policy: Readonly<Record<string, unknown>> | string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Before `node`: `ip netns exec NAME`, say. */
+  readonly prefix?: readonly string[];
+  /** After `node`. */
+  readonly nodeArgs?: readonly string[];
+}
+
+/** A real daemon, in a process of its own: the built program with a configuration in a temporary directory. */
+export class TestDaemon {
+  readonly directory: string;
+  readonly policyPath: string;
+  readonly configPath: string;
+  readonly process: ChildProcess;
+  readonly lines: LogLine[] = [];
+  /** What it wrote that is no JSON line: stderr, and stdout in text format. */
+  readonly otherOutput: string[] = [];
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  #watchers = new Set<() => void>();
+
+  private constructor(options: DaemonOptions) {
+    this.directory = mkdtempSync(join(tmpdir(), 'sallyport-'));
+    this.policyPath = join(this.directory, 'policy.yaml');
+    this.configPath = join(this.directory, 'sallyport.yaml');
+    this.writePolicy(options.policy);
+    const config = {
+      version: 1,
+      gateway: 'test-gateway',
+      policy: './policy.yaml',
+      admin: { address: '127.0.0.1:0' },
+      listeners: [
+        { name: 'proxy', kind: 'explicit', address: '127.0.0.1:0' },
+        { name: 'tls', kind: 'sni', address: '127.0.0.1:0' },
+      ],
+      ...options.config,
+    };
+    writeFileSync(this.configPath, stringify(config));
+    const [command = process.execPath, ...args] = [
+      ...(options.prefix ?? []),
+      process.execPath,
+      ...(options.nodeArgs ?? []),
+      MAIN,
+      'run',
+      '-c',
+      this.configPath,
+    ];
+    this.process = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+    });
+    this.exited = once(this.process, 'close').then(([code, signal]) => ({ code, signal }));
+    void this.exited.then(() => this.#changed());
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      if (stream !== null) createInterface(stream).on('line', line => this.#take(line));
+    }
+  }
+
+  /** Starts a daemon and waits until it is ready. Throws with its output when it ends before that. */
+  static async start(options: DaemonOptions): Promise<TestDaemon> {
+    const daemon = new TestDaemon(options);
+    await daemon.line(line => line.event === 'ready');
+    return daemon;
+  }
+
+  /** Starts one that is expected to end by itself. */
+  static launch(options: DaemonOptions): TestDaemon {
+    return new TestDaemon(options);
+  }
+
+  /** The port of a listener. */
+  port(listener: string): number {
+    return Number(this.address(listener).split(':').at(-1));
+  }
+
+  address(listener: string): string {
+    const said = this.lines.find(line => line.event === 'ready')?.msg;
+    const address = new RegExp(`[ ]${listener} on (\\S+?)[,;]`).exec(String(said))?.[1];
+    if (address === undefined) throw new Error(`no listener ${listener} in: ${said}`);
+    return address;
+  }
+
+  get admin(): string {
+    return `http://${this.lines.find(line => line.event === 'ready')?.admin}`;
+  }
+
+  writePolicy(policy: Readonly<Record<string, unknown>> | string): void {
+    writeFileSync(this.policyPath, typeof policy === 'string' ? policy : stringify({ version: 1, ...policy }));
+  }
+
+  /** Waits for a log line from the `from`th on. Rejects when the daemon ends first. */
+  async line(matches: (line: LogLine) => boolean, from = 0): Promise<LogLine> {
+    const [line] = await this.collect(matches, 1, from);
+    if (line === undefined) throw new Error('no line');
+    return line;
+  }
+
+  /** Waits until `count` lines match. */
+  collect(matches: (line: LogLine) => boolean, count: number, from = 0): Promise<LogLine[]> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = this.lines.slice(from).filter(matches);
+        if (found.length >= count) {
+          this.#watchers.delete(look);
+          resolve(found);
+        } else if (this.process.exitCode !== null || this.process.signalCode !== null) {
+          this.#watchers.delete(look);
+          reject(new Error(`the daemon has ended; it said:\n${this.output()}`));
+        }
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  output(): string {
+    return [...this.otherOutput, ...this.lines.slice(-20).map(line => JSON.stringify(line))].join('\n');
+  }
+
+  /** Ends the daemon by a signal, waits, and removes its directory. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    this.process.kill(signal);
+    const end = await this.exited;
+    rmSync(this.directory, { recursive: true, force: true });
+    return end;
+  }
+
+  #take(line: string): void {
+    try {
+      this.lines.push(JSON.parse(line));
+    } catch {
+      this.otherOutput.push(line);
+    }
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const look of [...this.#watchers]) look();
+  }
+}
