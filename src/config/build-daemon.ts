@@ -47,16 +47,29 @@ function buildListener({ address, ...rest }: DaemonInput['listeners'][number]): 
   return { ...rest, ...address };
 }
 
-function buildHosts(input: DaemonInput['dns']['hosts'], faults: ValueFault[]): Record<string, readonly string[]> {
+function buildHosts(
+  input: DaemonInput['dns']['hosts'],
+  faults: ValueFault[],
+): Record<string, readonly string[]> {
   const hosts: Record<string, readonly string[]> = {};
   for (const [text, addresses] of Object.entries(input)) {
     const path = ['dns', 'hosts', text];
     const parsed = parseHostname(text);
     if (!parsed.ok) {
       const message = `${JSON.stringify(text)} is no hostname`;
-      faults.push({ path, message, fix: 'write a full hostname, without wildcards or a trailing dot', atKey: true });
+      faults.push({
+        path,
+        message,
+        fix: 'write a full hostname, without wildcards or a trailing dot',
+        atKey: true,
+      });
     } else if (Object.hasOwn(hosts, parsed.hostname)) {
-      faults.push({ path, message: `${parsed.hostname} is listed twice`, fix: 'give it one list of addresses', atKey: true });
+      faults.push({
+        path,
+        message: `${parsed.hostname} is listed twice`,
+        fix: 'give it one list of addresses',
+        atKey: true,
+      });
     } else {
       hosts[parsed.hostname] = typeof addresses === 'string' ? [addresses] : addresses;
     }

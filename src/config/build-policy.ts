@@ -44,7 +44,8 @@ class PolicyBuilder {
     const { input, source } = file;
     for (const key of SETTINGS) {
       // A default is nothing that a file says.
-      if (typeof source.value !== 'object' || source.value === null || !Object.hasOwn(source.value, key)) continue;
+      if (typeof source.value !== 'object' || source.value === null || !Object.hasOwn(source.value, key))
+        continue;
       const earlier = this.#said.get(key);
       if (earlier !== undefined && earlier.value !== input[key]) {
         this.#error(file, [key], `${earlier.file.file} says another ${key}`, 'say it in one file');
@@ -106,7 +107,11 @@ class PolicyBuilder {
     if (file === undefined || this.#observeUntilMs === null) return;
     const path = ['observeUntil'];
     if (this.#mode === 'enforce') {
-      const fault = { path, message: 'has no meaning where mode is enforce', fix: 'remove it, or say mode: observe' };
+      const fault = {
+        path,
+        message: 'has no meaning where mode is enforce',
+        fix: 'remove it, or say mode: observe',
+      };
       this.#warnings.push(file.diagnose('warning', fault));
     } else if (this.#observeUntilMs <= nowMs) {
       const fault = { path, message: 'has passed: the policy is enforced', fix: 'say mode: enforce instead' };
@@ -117,7 +122,8 @@ class PolicyBuilder {
   #addVar(file: PolicyFile, name: string, value: string): void {
     const path = ['vars', name];
     const earlier = this.#vars.get(name);
-    if (earlier !== undefined) this.#error(file, path, `${earlier.file} has this variable too`, 'say it in one file');
+    if (earlier !== undefined)
+      this.#error(file, path, `${earlier.file} has this variable too`, 'say it in one file');
     if (!/^[A-Za-z][\w-]*$/.test(name)) {
       this.#error(file, path, 'a variable is named by letters, digits, underscores and hyphens', 'rename it');
     }
@@ -144,7 +150,8 @@ class PolicyBuilder {
     const cidrs: Cidr[] = [];
     for (const [i, text] of input.cidrs.entries()) {
       const cidr = Cidr.parse(text);
-      if (cidr === null) this.#error(file, [...path, 'cidrs', i], `${JSON.stringify(text)} is no address or block`, CIDR_FIX);
+      if (cidr === null)
+        this.#error(file, [...path, 'cidrs', i], `${JSON.stringify(text)} is no address or block`, CIDR_FIX);
       else cidrs.push(cidr);
     }
     this.#groups.set(name, { name, cidrs, mode: input.mode ?? null, location });
@@ -197,7 +204,9 @@ class PolicyBuilder {
       this.#error(file, path, message, 'name the hosts, or say acceptPublicSuffix: true');
     } else if (verdict.kind === 'registrable') {
       const message = `anyone can register a name under ${verdict.suffix} that matches ${JSON.stringify(pattern.text)}`;
-      this.#warnings.push(file.diagnose('warning', { path, message, fix: 'name the hosts, or say acceptPublicSuffix: true' }));
+      this.#warnings.push(
+        file.diagnose('warning', { path, message, fix: 'name the hosts, or say acceptPublicSuffix: true' }),
+      );
     }
   }
 
@@ -209,8 +218,14 @@ class PolicyBuilder {
         const cidr = Cidr.parse(text);
         if (cidr === null) {
           const looksLikeName = /^[A-Za-z]/.test(text) && !text.includes(':');
-          const fix = looksLikeName && this.#groups.size > 0 ? didYouMean(text, [...this.#groups.keys()]) : CIDR_FIX;
-          this.#error(file, [...path, 'from', i], `${JSON.stringify(text)} is neither a group of sources nor a block`, fix);
+          const fix =
+            looksLikeName && this.#groups.size > 0 ? didYouMean(text, [...this.#groups.keys()]) : CIDR_FIX;
+          this.#error(
+            file,
+            [...path, 'from', i],
+            `${JSON.stringify(text)} is neither a group of sources nor a block`,
+            fix,
+          );
           continue;
         }
         item = { text, cidrs: [cidr] };

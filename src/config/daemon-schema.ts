@@ -11,7 +11,11 @@ const size = (example: string) =>
   scalar('a size with a unit', [example], text => parseSize(text, 1024, 1024 * 1024));
 const cidr = scalar('an address or a block', ['10.0.0.0/8'], parseCidr);
 const ip = scalar('an IP address', ['10.1.2.3'], parseIp);
-const port = z.int().min(1).max(65535).meta({ title: 'a port', examples: [443] });
+const port = z
+  .int()
+  .min(1)
+  .max(65535)
+  .meta({ title: 'a port', examples: [443] });
 const count = (least: number) => z.int().min(least).max(0x7fffffff);
 const auto = <T extends z.ZodType>(number: T, title: string) =>
   z.union([z.literal('auto'), number]).meta({ title, examples: ['auto'] });
@@ -32,7 +36,9 @@ const sni = z
     name: listenerName,
     kind: z.literal('sni').describe('What speaks here.'),
     address: listenerAddress,
-    upstreamPort: port.default(443).describe('The port to dial at the named host, and the port rules are held against.'),
+    upstreamPort: port
+      .default(443)
+      .describe('The port to dial at the named host, and the port rules are held against.'),
   })
   .describe('TLS straight at us: DNS or a hosts file points here.');
 
@@ -70,8 +76,13 @@ const limits = z.strictObject({
 export const daemonSchema = z
   .strictObject({
     $schema: z.string().optional().describe('For editors; ignored.'),
-    version: z.literal(1).meta({ title: '1, the only version of this format' }).describe('The version of this format.'),
-    gateway: name.optional().describe('The name in logs; absent: the ECS task family and id, else the host name.'),
+    version: z
+      .literal(1)
+      .meta({ title: '1, the only version of this format' })
+      .describe('The version of this format.'),
+    gateway: name
+      .optional()
+      .describe('The name in logs; absent: the ECS task family and id, else the host name.'),
     policy: z
       .string()
       .min(1)
@@ -92,7 +103,9 @@ export const daemonSchema = z
       .describe('Where clients come in.'),
     admin: z
       .strictObject({
-        address: address('127.0.0.1:9464').prefault('127.0.0.1:9464').describe('Where the admin API and metrics are served.'),
+        address: address('127.0.0.1:9464')
+          .prefault('127.0.0.1:9464')
+          .describe('Where the admin API and metrics are served.'),
         tokenFile: z
           .string()
           .min(1)
@@ -104,8 +117,14 @@ export const daemonSchema = z
       .describe('Health, metrics and the admin API.'),
     log: z
       .strictObject({
-        level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The least severe level that is written.'),
-        format: z.enum(['json', 'text']).default('json').describe('One JSON object a line, or the key=value text.'),
+        level: z
+          .enum(['debug', 'info', 'warn', 'error'])
+          .default('info')
+          .describe('The least severe level that is written.'),
+        format: z
+          .enum(['json', 'text'])
+          .default('json')
+          .describe('One JSON object a line, or the key=value text.'),
       })
       .prefault({})
       .describe('The log, on standard output.'),
@@ -116,7 +135,12 @@ export const daemonSchema = z
           .default([])
           .describe("Addresses of DNS servers, with a port if it is not 53; none: the system's."),
         hosts: z
-          .record(z.string(), z.union([ip, z.array(ip).min(1)]).meta({ title: 'an address or a list of them', examples: ['10.1.2.3'] }))
+          .record(
+            z.string(),
+            z
+              .union([ip, z.array(ip).min(1)])
+              .meta({ title: 'an address or a list of them', examples: ['10.1.2.3'] }),
+          )
           .default({})
           .describe('Names with addresses of their own, which are not looked up.'),
       })
@@ -124,7 +148,10 @@ export const daemonSchema = z
       .describe('How names are resolved.'),
     destinations: z
       .strictObject({
-        allow: z.array(cidr).default([]).describe('Private blocks that may be dialled whatever the rule says.'),
+        allow: z
+          .array(cidr)
+          .default([])
+          .describe('Private blocks that may be dialled whatever the rule says.'),
         deny: z.array(cidr).default([]).describe('More blocks that are never dialled.'),
       })
       .prefault({})
@@ -142,18 +169,30 @@ export type DaemonInput = z.output<typeof daemonSchema>;
 function parseCidr(text: string): ScalarResult<string> {
   const cidr = Cidr.parse(text);
   if (cidr !== null) return { ok: true, value: text };
-  return { ok: false, message: `${JSON.stringify(text)} is no address or block`, fix: 'write a block such as 10.0.0.0/8' };
+  return {
+    ok: false,
+    message: `${JSON.stringify(text)} is no address or block`,
+    fix: 'write a block such as 10.0.0.0/8',
+  };
 }
 
 function parseIp(text: string): ScalarResult<string> {
   const address = IpAddress.parse(text);
   if (address !== null) return { ok: true, value: address.toString() };
-  return { ok: false, message: `${JSON.stringify(text)} is no IP address`, fix: 'write an address such as 10.1.2.3' };
+  return {
+    ok: false,
+    message: `${JSON.stringify(text)} is no IP address`,
+    fix: 'write an address such as 10.1.2.3',
+  };
 }
 
 function parseServer(text: string): ScalarResult<string> {
   if (IpAddress.parse(text) !== null) return { ok: true, value: text };
   const parsed = parseSocketAddress(text);
   if (parsed.ok && parsed.value.port > 0) return { ok: true, value: formatSocketAddress(parsed.value) };
-  return { ok: false, message: `${JSON.stringify(text)} is no DNS server`, fix: 'write 10.0.0.2, 10.0.0.2:53 or [fd00::2]:53' };
+  return {
+    ok: false,
+    message: `${JSON.stringify(text)} is no DNS server`,
+    fix: 'write 10.0.0.2, 10.0.0.2:53 or [fd00::2]:53',
+  };
 }

@@ -1,5 +1,17 @@
 const POLICY_KEYS = ['mode', 'observeUntil', 'ech', 'vars', 'sources', 'rules'];
-const DAEMON_KEYS = ['gateway', 'policy', 'dataplane', 'workers', 'listeners', 'admin', 'log', 'dns', 'destinations', 'limits', 'onDeny'];
+const DAEMON_KEYS = [
+  'gateway',
+  'policy',
+  'dataplane',
+  'workers',
+  'listeners',
+  'admin',
+  'log',
+  'dns',
+  'destinations',
+  'limits',
+  'onDeny',
+];
 
 /** Tells a policy from a daemon configuration by its keys, parsed; what has keys of neither is taken for a policy. */
 export function detectKind(document: unknown): 'policy' | 'daemon' {

@@ -11,7 +11,12 @@ import { checkSchema } from './schema-diagnostics.ts';
 import { readYaml } from './yaml-source.ts';
 
 export type PolicyLoad =
-  | { readonly ok: true; readonly policy: ParsedPolicy; readonly sha256: string; readonly warnings: readonly Diagnostic[] }
+  | {
+      readonly ok: true;
+      readonly policy: ParsedPolicy;
+      readonly sha256: string;
+      readonly warnings: readonly Diagnostic[];
+    }
   | LoadFailure;
 
 export type DaemonLoad =
@@ -55,7 +60,8 @@ export async function loadAny(path: string, nowMs: number = Date.now()): Promise
   const [first, ...others] = files.value;
   if (first !== undefined && others.length === 0 && first.file === path) {
     const yaml = readYaml(first.text);
-    if (yaml.ok && detectKind(yaml.source.value) === 'daemon') return { kind: 'daemon', load: parseDaemonFile(first) };
+    if (yaml.ok && detectKind(yaml.source.value) === 'daemon')
+      return { kind: 'daemon', load: parseDaemonFile(first) };
   }
   return { kind: 'policy', load: parsePolicyFiles(files.value, nowMs) };
 }
@@ -77,7 +83,10 @@ function parsePolicyFiles(sources: readonly SourceFile[], nowMs: number): Policy
 function parseDaemonFile({ file, text }: SourceFile): DaemonLoad {
   const yaml = readYaml(text);
   if (!yaml.ok) {
-    return { ok: false, diagnostics: yaml.faults.map(fault => ({ file, path: '', severity: 'error', ...fault })) };
+    return {
+      ok: false,
+      diagnostics: yaml.faults.map(fault => ({ file, path: '', severity: 'error', ...fault })),
+    };
   }
   const checked = checkSchema(daemonSchema, yaml.source.value);
   const built = checked.ok ? buildDaemonConfig(file, checked.value) : checked;

@@ -20,12 +20,17 @@ export type PolicyFileResult =
 export function readPolicyFile({ file, text }: SourceFile): PolicyFileResult {
   const yaml = readYaml(text);
   if (!yaml.ok) {
-    return { ok: false, diagnostics: yaml.faults.map(fault => ({ file, path: '', severity: 'error', ...fault })) };
+    return {
+      ok: false,
+      diagnostics: yaml.faults.map(fault => ({ file, path: '', severity: 'error', ...fault })),
+    };
   }
   const { source } = yaml;
   const checked = checkSchema(policySchema, source.value);
-  const diagnose = (severity: Diagnostic['severity'], fault: ValueFault) => locateFault(file, source, severity, fault);
-  if (!checked.ok) return { ok: false, diagnostics: inFileOrder(checked.faults.map(fault => diagnose('error', fault))) };
+  const diagnose = (severity: Diagnostic['severity'], fault: ValueFault) =>
+    locateFault(file, source, severity, fault);
+  if (!checked.ok)
+    return { ok: false, diagnostics: inFileOrder(checked.faults.map(fault => diagnose('error', fault))) };
   return { ok: true, file: { file, input: checked.value, source, diagnose } };
 }
 

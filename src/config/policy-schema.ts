@@ -4,11 +4,17 @@ import { parseDate, parseName, scalar } from './scalars.ts';
 const mode = z.enum(['observe', 'enforce']);
 const ech = z.enum(['deny', 'outer']);
 const name = scalar('a name', ['registries'], parseName);
-const port = z.int().min(1).max(65535).meta({ title: 'a port', examples: [443] });
+const port = z
+  .int()
+  .min(1)
+  .max(65535)
+  .meta({ title: 'a port', examples: [443] });
 const text = (title: string, example: string) => z.string().meta({ title, examples: [example] });
 
 const rule = z.strictObject({
-  name: name.describe('Unique; stands in logs, metrics and `explain`. Letters, digits, dots, underscores, hyphens.'),
+  name: name.describe(
+    'Unique; stands in logs, metrics and `explain`. Letters, digits, dots, underscores, hyphens.',
+  ),
   hosts: z
     .array(text('a host pattern', 'api.example.com'))
     .min(1)
@@ -26,7 +32,9 @@ const rule = z.strictObject({
     .literal('named')
     .meta({ title: 'named, the only protocol this version knows' })
     .default('named')
-    .describe('How the name is known: `named` is TLS SNI, HTTP Host or CONNECT authority. This version knows no other.'),
+    .describe(
+      'How the name is known: `named` is TLS SNI, HTTP Host or CONNECT authority. This version knows no other.',
+    ),
   from: z
     .array(text('a source group, an address or a block', '10.40.0.0/16'))
     .min(1)
@@ -50,7 +58,9 @@ const rule = z.strictObject({
   acceptPublicSuffix: z
     .boolean()
     .default(false)
-    .describe('Accept a wildcard that covers a public suffix (`*.com`, `*.s3.amazonaws.com`), where names have unrelated owners.'),
+    .describe(
+      'Accept a wildcard that covers a public suffix (`*.com`, `*.s3.amazonaws.com`), where names have unrelated owners.',
+    ),
 });
 
 const sourceGroup = z.strictObject({
@@ -70,21 +80,25 @@ const sourceGroup = z.strictObject({
 export const policySchema = z
   .strictObject({
     $schema: z.string().optional().describe('For editors; ignored.'),
-    version: z.literal(1).meta({ title: '1, the only version of this format' }).describe('The version of this format.'),
+    version: z
+      .literal(1)
+      .meta({ title: '1, the only version of this format' })
+      .describe('The version of this format.'),
     mode: mode.default('enforce').describe('observe: forward everything and say what enforce would drop.'),
     observeUntil: scalar('a date', ['2026-12-31'], value => parseDate(value, 'start'))
       .optional()
       .describe(
         'ISO 8601. From this moment on `mode: observe` is enforce; a date without a time is the start of that day, UTC.',
       ),
-    ech: ech
-      .default('deny')
-      .describe('Encrypted Client Hello: deny it, or judge it by its outer name.'),
+    ech: ech.default('deny').describe('Encrypted Client Hello: deny it, or judge it by its outer name.'),
     vars: z
       .record(z.string(), text('a text', 'us-east-1'))
       .default({})
       .describe('Variables for `hosts`: `{region}` there stands for `region` here.'),
-    sources: z.record(z.string(), sourceGroup).default({}).describe('Groups of sources, by name, for `from`.'),
+    sources: z
+      .record(z.string(), sourceGroup)
+      .default({})
+      .describe('Groups of sources, by name, for `from`.'),
     rules: z
       .array(rule)
       .meta({ examples: [[]] })

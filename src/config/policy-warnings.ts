@@ -31,7 +31,14 @@ function unusedGroups(policy: ParsedPolicy): Diagnostic[] {
   const used = new Set(policy.rules.flatMap(rule => rule.from.map(item => item.text)));
   return policy.sources
     .filter(group => group.mode === null && !used.has(group.name))
-    .map(group => warn(group.location, `sources.${group.name}`, 'no rule names this group', 'use it in from, or remove it'));
+    .map(group =>
+      warn(
+        group.location,
+        `sources.${group.name}`,
+        'no rule names this group',
+        'use it in from, or remove it',
+      ),
+    );
 }
 
 function expiredRules(policy: ParsedPolicy, nowMs: number): Diagnostic[] {
@@ -39,7 +46,14 @@ function expiredRules(policy: ParsedPolicy, nowMs: number): Diagnostic[] {
   return policy.rules.flatMap((rule, index) => {
     if (rule.untilMs === null || rule.untilMs > nowMs) return [];
     const when = new Date(rule.untilMs).toISOString().replace('.000', '');
-    return [warn(rule.location, `rules[${inFile(index)}]`, `matches nothing since ${when}`, 'remove the rule, or its until')];
+    return [
+      warn(
+        rule.location,
+        `rules[${inFile(index)}]`,
+        `matches nothing since ${when}`,
+        'remove the rule, or its until',
+      ),
+    ];
   });
 }
 
@@ -109,8 +123,10 @@ function coversConditions(denial: Rule, allow: Rule): boolean {
   return allow.from.length > 0 && allow.from.every(item => denied.has(item.text));
 }
 
-const PATH_STYLE = /^s3(?:[.-](?:dualstack|fips|external-1))*(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com(?:\.cn)?$/;
-const DOTTED_BUCKET = /\..+\.s3(?:[.-](?:dualstack|fips))*(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com(?:\.cn)?$/;
+const PATH_STYLE =
+  /^s3(?:[.-](?:dualstack|fips|external-1))*(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com(?:\.cn)?$/;
+const DOTTED_BUCKET =
+  /\..+\.s3(?:[.-](?:dualstack|fips))*(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com(?:\.cn)?$/;
 
 /** S3 names a bucket in the hostname only when it is asked virtual-hosted style, and never one with dots over TLS. */
 function bucketHosts(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
@@ -121,7 +137,9 @@ function bucketHosts(uses: ReadonlyMap<string, readonly Use[]>): Diagnostic[] {
     if (use === undefined) continue;
     if (PATH_STYLE.test(text)) {
       const fix = 'name buckets as BUCKET.s3.REGION.amazonaws.com';
-      found.push(warn(locationOf(use), pathOf(use), 'opens every S3 bucket: the path names the bucket here', fix));
+      found.push(
+        warn(locationOf(use), pathOf(use), 'opens every S3 bucket: the path names the bucket here', fix),
+      );
     } else if (DOTTED_BUCKET.test(text) && !use.pattern.deep && !text.startsWith('*')) {
       const message = 'a bucket name with dots is asked for by path, not by this host';
       found.push(warn(locationOf(use), pathOf(use), message, 'use a bucket without dots'));
@@ -145,7 +163,10 @@ function indexByPattern(policy: ParsedPolicy): Map<string, Use[]> {
 }
 
 function sourceKey(rule: Rule): string {
-  return rule.from.map(item => item.text).sort().join(',');
+  return rule.from
+    .map(item => item.text)
+    .sort()
+    .join(',');
 }
 
 /** Turns a rule's index in the policy into the one in its own file. */

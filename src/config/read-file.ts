@@ -27,9 +27,13 @@ export async function readSourceFile(file: string): Promise<ReadResult<SourceFil
       const info = await handle.stat();
       if (info.isDirectory()) return refuse(file, 'is a directory', 'name a file');
       if (!info.isFile()) return refuse(file, 'is not a regular file', 'name a file of YAML text');
-      if (info.size > MAX_FILE_BYTES) return refuse(file, 'is larger than 64 MiB', 'split it, or write fewer rules');
+      if (info.size > MAX_FILE_BYTES)
+        return refuse(file, 'is larger than 64 MiB', 'split it, or write fewer rules');
       const bytes = new Uint8Array(await handle.readFile());
-      return { ok: true, value: { file, bytes, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) } };
+      return {
+        ok: true,
+        value: { file, bytes, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) },
+      };
     } finally {
       await handle.close();
     }
@@ -72,7 +76,11 @@ export function hashFiles(files: readonly SourceFile[]): string {
   return hash.digest('hex');
 }
 
-function refuse(file: string, message: string, fix: string): { readonly ok: false; readonly diagnostic: Diagnostic } {
+function refuse(
+  file: string,
+  message: string,
+  fix: string,
+): { readonly ok: false; readonly diagnostic: Diagnostic } {
   return { ok: false, diagnostic: { file, line: 1, col: 1, path: '', message, fix, severity: 'error' } };
 }
 

@@ -27,11 +27,15 @@ const MAX_DURATION_MS = 7 * 24 * 3_600_000;
 export function parseDuration(text: string, leastMs: number): ScalarResult<number> {
   const value = parseQuantity(text, DURATION_UNITS);
   if (value === null) {
-    const fix = /^\d+$/.test(text) ? `write the unit, such as ${text}s` : 'write a whole number and ms, s, m or h, such as 5s';
+    const fix = /^\d+$/.test(text)
+      ? `write the unit, such as ${text}s`
+      : 'write a whole number and ms, s, m or h, such as 5s';
     return { ok: false, message: `${JSON.stringify(text)} is no duration`, fix };
   }
-  if (value < leastMs) return { ok: false, message: `${text} is too short`, fix: `write at least ${leastMs}ms` };
-  if (value > MAX_DURATION_MS) return { ok: false, message: `${text} is too long`, fix: 'write at most 168h' };
+  if (value < leastMs)
+    return { ok: false, message: `${text} is too short`, fix: `write at least ${leastMs}ms` };
+  if (value > MAX_DURATION_MS)
+    return { ok: false, message: `${text} is too long`, fix: 'write at most 168h' };
   return { ok: true, value };
 }
 
@@ -39,15 +43,19 @@ export function parseDuration(text: string, leastMs: number): ScalarResult<numbe
 export function parseSize(text: string, least: number, most: number): ScalarResult<number> {
   const value = parseQuantity(text, SIZE_UNITS);
   if (value === null) {
-    const fix = /^\d+$/.test(text) ? `write the unit, such as ${text}B` : 'write a whole number and B, KiB or MiB, such as 64KiB';
+    const fix = /^\d+$/.test(text)
+      ? `write the unit, such as ${text}B`
+      : 'write a whole number and B, KiB or MiB, such as 64KiB';
     return { ok: false, message: `${JSON.stringify(text)} is no size`, fix };
   }
   if (value < least) return { ok: false, message: `${text} is too small`, fix: `write at least ${least}B` };
-  if (value > most) return { ok: false, message: `${text} is too large`, fix: `write at most ${most / 1024}KiB` };
+  if (value > most)
+    return { ok: false, message: `${text} is too large`, fix: `write at most ${most / 1024}KiB` };
   return { ok: true, value };
 }
 
-const DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?) ?([Zz]|[+-]\d{2}:\d{2}))?$/;
+const DATE =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?) ?([Zz]|[+-]\d{2}:\d{2}))?$/;
 const DAY_MS = 24 * 3_600_000;
 
 /**
@@ -66,9 +74,14 @@ export function parseDate(text: string, dateMeans: 'start' | 'end'): ScalarResul
   const midnight = Date.UTC(Number(year), Number(month) - 1, Number(day));
   // Date.UTC turns February 30 into March 2; a calendar does not.
   const isReal = new Date(midnight).toISOString().startsWith(`${year}-${month}-${day}`);
-  const moment = time === undefined ? midnight : Date.parse(`${year}-${month}-${day}T${time}${offset.toUpperCase()}`);
+  const moment =
+    time === undefined ? midnight : Date.parse(`${year}-${month}-${day}T${time}${offset.toUpperCase()}`);
   if (!isReal || Number.isNaN(moment)) {
-    return { ok: false, message: `${JSON.stringify(text)} is on no calendar or clock`, fix: 'correct the date' };
+    return {
+      ok: false,
+      message: `${JSON.stringify(text)} is on no calendar or clock`,
+      fix: 'correct the date',
+    };
   }
   return { ok: true, value: time === undefined && dateMeans === 'end' ? moment + DAY_MS : moment };
 }
@@ -78,8 +91,12 @@ const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 /** A name that stands in logs, metrics and commands: no space, quote or control character can forge a line there. */
 export function parseName(text: string): ScalarResult<string> {
   if (NAME.test(text)) return { ok: true, value: text };
-  const safe = text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 128);
-  const fix = safe === '' ? 'use letters, digits, dots, underscores and hyphens' : `write ${JSON.stringify(safe)}`;
+  const safe = text
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 128);
+  const fix =
+    safe === '' ? 'use letters, digits, dots, underscores and hyphens' : `write ${JSON.stringify(safe)}`;
   return { ok: false, message: 'a name holds 1 to 128 letters, digits, dots, underscores and hyphens', fix };
 }
 

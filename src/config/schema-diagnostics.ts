@@ -52,20 +52,30 @@ function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, value: un
     }
     case 'invalid_union': {
       const options = discriminators(schema, issue.discriminator);
-      if (options.length === 0) return one(`expected ${expectation(schema, 'another value')}, got ${describe(found)}`, writeExample(schema));
+      if (options.length === 0)
+        return one(
+          `expected ${expectation(schema, 'another value')}, got ${describe(found)}`,
+          writeExample(schema),
+        );
       const near = typeof found === 'string' ? nearest(found, options) : null;
       const fix = near === null ? `write ${options.join(' or ')}` : `did you mean ${JSON.stringify(near)}?`;
       return one(`expected ${options.join(', ')}, got ${describe(found)}`, fix);
     }
     case 'invalid_type':
-      return one(`expected ${expectation(schema, typeName(issue.expected))}, got ${describe(found)}`, typeFix(issue.expected, found, schema));
+      return one(
+        `expected ${expectation(schema, typeName(issue.expected))}, got ${describe(found)}`,
+        typeFix(issue.expected, found, schema),
+      );
     case 'too_small':
       if (Array.isArray(found)) return one('the list is empty', writeExample(schema));
       return one(`${describe(found)} is too small`, `write at least ${String(issue.minimum)}`);
     case 'too_big':
       return one(`${describe(found)} is too large`, `write at most ${String(issue.maximum)}`);
     case 'custom':
-      return one(issue.message, typeof issue.params?.fix === 'string' ? issue.params.fix : writeExample(schema));
+      return one(
+        issue.message,
+        typeof issue.params?.fix === 'string' ? issue.params.fix : writeExample(schema),
+      );
     default:
       return one(issue.message.charAt(0).toLowerCase() + issue.message.slice(1), writeExample(schema));
   }
@@ -78,7 +88,8 @@ function schemaAt(root: z.core.$ZodType, value: unknown, path: DocumentPath): z.
   for (const step of path) {
     if (schema instanceof z.ZodDiscriminatedUnion) schema = branchOf(schema, here) ?? schema;
     let next: z.core.$ZodType | undefined;
-    if (schema instanceof z.ZodObject) next = Object.hasOwn(schema.shape, step) ? schema.shape[step] : undefined;
+    if (schema instanceof z.ZodObject)
+      next = Object.hasOwn(schema.shape, step) ? schema.shape[step] : undefined;
     else if (schema instanceof z.ZodArray) next = schema.element;
     else if (schema instanceof z.ZodRecord) next = schema.valueType;
     if (next === undefined) return schema;
@@ -105,13 +116,17 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
 function branchOf(union: z.ZodDiscriminatedUnion, value: unknown): z.core.$ZodType | undefined {
   const said = valueAt(value, [union.def.discriminator]);
   return union.options.find(
-    option => option instanceof z.ZodObject && literalsOf(option.shape[union.def.discriminator]).includes(String(said)),
+    option =>
+      option instanceof z.ZodObject &&
+      literalsOf(option.shape[union.def.discriminator]).includes(String(said)),
   );
 }
 
 function discriminators(schema: z.core.$ZodType, key: string | undefined): string[] {
   if (!(schema instanceof z.ZodDiscriminatedUnion) || key === undefined) return [];
-  return schema.options.flatMap(option => (option instanceof z.ZodObject ? literalsOf(option.shape[key]) : []));
+  return schema.options.flatMap(option =>
+    option instanceof z.ZodObject ? literalsOf(option.shape[key]) : [],
+  );
 }
 
 function literalsOf(schema: unknown): string[] {

@@ -10,13 +10,15 @@ export interface SocketAddress {
 /** `127.0.0.1:3128` or `[::1]:3128`; port 0 lets the system choose. Names are not looked up. */
 export function parseSocketAddress(text: string): ScalarResult<SocketAddress> {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  if (match === null) return { ok: false, message: `${JSON.stringify(text)} is no address with a port`, fix: addressFix(text) };
+  if (match === null)
+    return { ok: false, message: `${JSON.stringify(text)} is no address with a port`, fix: addressFix(text) };
   const [, v6, v4, port] = match;
   const ip = IpAddress.parse(v6 ?? v4 ?? '');
   if (ip === null || (v6 === undefined) !== (ip.family === 4)) {
     return { ok: false, message: `${JSON.stringify(v6 ?? v4)} is no IP address`, fix: addressFix(text) };
   }
-  if (Number(port) > 65535) return { ok: false, message: `port ${port} does not exist`, fix: 'write a port up to 65535' };
+  if (Number(port) > 65535)
+    return { ok: false, message: `port ${port} does not exist`, fix: 'write a port up to 65535' };
   return { ok: true, value: { host: ip.toString(), port: Number(port) } };
 }
 

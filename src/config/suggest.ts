@@ -10,5 +10,7 @@ export function didYouMean(word: string, known: readonly string[]): string {
 export function nearest(word: string, known: readonly string[]): string | null {
   if (known.length === 0 || word.length > 64) return null;
   const candidate = closest(word.toLowerCase(), [...known]);
-  return distance(word.toLowerCase(), candidate) <= Math.max(1, Math.floor(candidate.length * 0.45)) ? candidate : null;
+  return distance(word.toLowerCase(), candidate) <= Math.max(1, Math.floor(candidate.length * 0.45))
+    ? candidate
+    : null;
 }

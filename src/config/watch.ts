@@ -14,7 +14,10 @@ export interface WatchOptions {
   /** A burst of events is answered once, so long after the last of them. */
   readonly settleMs?: number;
   /** Resolves once the directories are watched. */
-  readonly watchDirectories?: (directories: readonly string[], onEvent: () => void) => Promise<DirectoryWatcher>;
+  readonly watchDirectories?: (
+    directories: readonly string[],
+    onEvent: () => void,
+  ) => Promise<DirectoryWatcher>;
 }
 
 export interface PolicyWatcher {
@@ -79,7 +82,10 @@ async function directoriesOf(path: string): Promise<string[]> {
   return [...directories];
 }
 
-async function watchWithChokidar(directories: readonly string[], onEvent: () => void): Promise<DirectoryWatcher> {
+async function watchWithChokidar(
+  directories: readonly string[],
+  onEvent: () => void,
+): Promise<DirectoryWatcher> {
   const chokidar = watchPaths([...directories], { depth: 0, ignoreInitial: true, followSymlinks: false });
   // An error is an event as well: a watch that broke is answered by looking at the content.
   chokidar.on('all', onEvent).on('raw', onEvent).on('error', onEvent);

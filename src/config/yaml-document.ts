@@ -23,10 +23,14 @@ export function parseYaml(text: string): YamlResult {
     const second = documents[1];
     if (document === undefined) return { ok: false, faults: [emptyFault()] };
     const problems = [...document.errors, ...document.warnings];
-    if (problems.length > 0) return { ok: false, faults: problems.map(p => describeYamlError(p.code, p.message, p.pos[0])) };
+    if (problems.length > 0)
+      return { ok: false, faults: problems.map(p => describeYamlError(p.code, p.message, p.pos[0])) };
     if (second !== undefined) {
       const offset = second.range?.[0] ?? 0;
-      return { ok: false, faults: [{ offset, message: 'a second document begins', fix: 'keep one document in a file' }] };
+      return {
+        ok: false,
+        faults: [{ offset, message: 'a second document begins', fix: 'keep one document in a file' }],
+      };
     }
     if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
       return { ok: false, faults: [emptyFault()] };
@@ -63,7 +67,11 @@ function aliasFault(document: Document.Parsed): YamlFault {
       first ??= offset;
       if (alias.resolve(document) !== undefined) return undefined;
       const text = JSON.stringify(`*${alias.source}`);
-      fault = { offset, message: `${text} is an alias without an anchor in YAML`, fix: `put it in quotes: ${text}` };
+      fault = {
+        offset,
+        message: `${text} is an alias without an anchor in YAML`,
+        fix: `put it in quotes: ${text}`,
+      };
       return visit.BREAK;
     },
   });
@@ -141,7 +149,11 @@ function describeYamlError(code: string, message: string, offset: number): YamlF
     case 'BAD_SCALAR_START':
     case 'BLOCK_AS_IMPLICIT_KEY':
     case 'BAD_ALIAS':
-      return { offset, message: text, fix: 'put the text in quotes: a host with * must be written "*.example.com"' };
+      return {
+        offset,
+        message: text,
+        fix: 'put the text in quotes: a host with * must be written "*.example.com"',
+      };
     case 'MULTILINE_IMPLICIT_KEY':
       return { offset, message: text, fix: 'end each key with a colon and a space' };
     default:

@@ -37,7 +37,10 @@ export function readYaml(text: string, largeText: number = LARGE_TEXT): YamlSour
   const value = parsed.ok ? toValue(parsed.document) : parsed;
   if (!parsed.ok || !value.ok) {
     const faults = !parsed.ok ? parsed.faults : value.ok ? [] : value.faults;
-    return { ok: false, faults: faults.map(({ offset, message, fix }) => ({ ...lines.position(offset), message, fix })) };
+    return {
+      ok: false,
+      faults: faults.map(({ offset, message, fix }) => ({ ...lines.position(offset), message, fix })),
+    };
   }
   const { document } = parsed;
   return {
@@ -58,7 +61,9 @@ function readInParts(text: string, lines: LineTable): YamlSource | null {
   const skeleton = parseYaml(split.skeleton);
   if (!skeleton.ok || !isMap(skeleton.document.contents)) return null;
   const outer = toValue(skeleton.document);
-  if (!outer.ok || typeof outer.value !== 'object') return null;
+  if (!outer.ok || typeof outer.value !== 'object' || outer.value === null) return null;
+  // Something after the cut that belongs to the rules without being one of them.
+  if (!('rules' in outer.value) || outer.value.rules !== null) return null;
   const values: unknown[] = [];
   const places: RulePlace[] = [];
   const firsts: number[] = [];

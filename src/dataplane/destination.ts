@@ -1,30 +1,40 @@
 import type { IpAddress } from '../policy/address.ts';
 import type { ResolvedAddress } from '../resolve/resolver.ts';
+import type { DestinationMode } from './listener.ts';
 
-/** Which of a name's addresses may be dialled. */
-export interface Choice {
-  /** In order of preference; empty when every address is guarded. */
-  readonly addresses: readonly IpAddress[];
-  /** The addresses are private and only observe mode lets them pass: enforce would deny. */
-  readonly onlyObserved: boolean;
+/** Where a flow may be dialled. */
+export type Destination =
+  /**
+   * `addresses`: in order of preference, not empty. `onlyObserved`: they are private and pass only because observe mode
+   * breaks nothing.
+   */
+  | { readonly ok: true; readonly addresses: readonly IpAddress[]; readonly onlyObserved: boolean }
+  | { readonly ok: false; readonly reason: 'destination_forbidden' | 'destination_mismatch' };
+
+export interface DestinationRules {
+  readonly allowPrivate: boolean;
+  readonly observing: boolean;
+  readonly isOwn: (ip: IpAddress) => boolean;
+  /** The address that the client of a transparent listener dialled, and what it counts for. */
+  readonly original: { readonly ip: IpAddress; readonly mode: DestinationMode } | null;
 }
 
 /**
  * Applies the destination guard: forbidden addresses and our own listeners never, private ones where the rule allows
- * them, or where we only observe and there is no other.
+ * them, or where we only observe and there is no other. A client's own choice goes first when it is among them.
  */
-export function chooseAddresses(
+export function chooseDestination(
   candidates: readonly ResolvedAddress[],
-  options: { allowPrivate: boolean; observing: boolean; isOwn: (ip: IpAddress) => boolean },
-): Choice {
-  const dialable = candidates.filter(({ ip, guard }) => guard !== 'forbidden' && !options.isOwn(ip));
-  const allowed = dialable.filter(({ guard }) => guard === 'ok' || options.allowPrivate);
-  const onlyObserved = allowed.length === 0 && options.observing && dialable.length > 0;
-  return { addresses: (onlyObserved ? dialable : allowed).map(({ ip }) => ip), onlyObserved };
-}
-
-/** Puts the address that the client dialled first, when it is among them. Null when it is not. */
-export function preferClientChoice(addresses: readonly IpAddress[], choice: IpAddress): IpAddress[] | null {
-  if (!addresses.some(ip => ip.equals(choice))) return null;
-  return [choice, ...addresses.filter(ip => !ip.equals(choice))];
+  { allowPrivate, observing, isOwn, original }: DestinationRules,
+): Destination {
+  const dialable = candidates.filter(({ ip, guard }) => guard !== 'forbidden' && !isOwn(ip));
+  const allowed = dialable.filter(({ guard }) => guard === 'ok' || allowPrivate);
+  const onlyObserved = allowed.length === 0 && observing;
+  const addresses = (onlyObserved ? dialable : allowed).map(({ ip }) => ip);
+  if (addresses.length === 0) return { ok: false, reason: 'destination_forbidden' };
+  if (original === null) return { ok: true, addresses, onlyObserved };
+  const others = addresses.filter(ip => !ip.equals(original.ip));
+  const isAmong = others.length < addresses.length;
+  if (!isAmong && original.mode === 'verify') return { ok: false, reason: 'destination_mismatch' };
+  return { ok: true, addresses: isAmong ? [original.ip, ...others] : addresses, onlyObserved };
 }

@@ -33,7 +33,10 @@ export class SourceIndexBuilder {
   /** The set id of a rule's `from`; 0, any source, when it is empty. */
   addFrom(from: readonly SourceItem[]): number {
     if (from.length === 0) return 0;
-    const key = from.map(item => item.text).sort().join(' ');
+    const key = from
+      .map(item => item.text)
+      .sort()
+      .join(' ');
     const known = this.#setIds.get(key);
     if (known !== undefined) return known;
     const id = this.#setIds.size + 1;
@@ -43,7 +46,12 @@ export class SourceIndexBuilder {
   }
 
   finish(): { starts: number[]; intervals: number[]; blocks: number[]; sets: number[] } {
-    const out = { starts: [] as number[], intervals: [] as number[], blocks: [0, 0, 0, 0], sets: [] as number[] };
+    const out = {
+      starts: [] as number[],
+      intervals: [] as number[],
+      blocks: [0, 0, 0, 0],
+      sets: [] as number[],
+    };
     if (this.#blocks.size === 0) return out;
     this.#block(Cidr.of(IpAddress.fromV4(0), V4_PREFIX));
     const sorted = [...this.#blocks.values()].sort(byStartThenWidth);
@@ -55,7 +63,12 @@ export class SourceIndexBuilder {
       const parent = isV4Root ? 0 : (open.at(-1)?.id ?? 0);
       const inherited = out.blocks[parent * BLOCK.size + BLOCK.mode] ?? 0;
       const sets = [...block.sets].sort((a, b) => a - b);
-      out.blocks.push(parent, out.sets.length, sets.length, block.mode === null ? inherited : modeCode(block.mode));
+      out.blocks.push(
+        parent,
+        out.sets.length,
+        sets.length,
+        block.mode === null ? inherited : modeCode(block.mode),
+      );
       for (const set of sets) out.sets.push(set);
       startInterval(out, first.words, i + 1);
       open.push({ id: i + 1, last: last.words });
@@ -98,7 +111,11 @@ function closeBefore(
   }
 }
 
-function startInterval(out: { starts: number[]; intervals: number[] }, words: readonly number[], block: number): void {
+function startInterval(
+  out: { starts: number[]; intervals: number[] },
+  words: readonly number[],
+  block: number,
+): void {
   if (out.starts.length > 0 && compareWords(out.starts.slice(-4), words) === 0) {
     out.intervals[out.intervals.length - 1] = block;
     return;

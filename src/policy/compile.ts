@@ -27,7 +27,13 @@ export function compilePolicy(policy: ParsedPolicy): SharedArrayBuffer {
   const ports = new PortPool();
   for (const [index, rule] of policy.rules.entries()) {
     const set = sources.addFrom(rule.from);
-    rules.push(ruleFlags(rule), ports.add(rule.ports), rule.ports.length, pool.add(rule.name), rule.name.length);
+    rules.push(
+      ruleFlags(rule),
+      ports.add(rule.ports),
+      rule.ports.length,
+      pool.add(rule.name),
+      rule.name.length,
+    );
     for (const pattern of rule.hosts) {
       const end = trie.add(pattern);
       const terminal = 2 * end.node + (end.deep ? 1 : 0);

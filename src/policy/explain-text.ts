@@ -10,10 +10,14 @@ export function formatExplanation(explanation: Explanation): string {
     lines.push(`  state ${ruling.state}: ${ruling.reason === null ? 'allowed' : REASONS[ruling.reason]}`);
   } else {
     const verb = rule.action === 'deny' ? 'denied' : 'allowed';
-    lines.push(`  state ${ruling.state}: ${verb} by rule ${rule.name}, ${rule.pattern} at ${formatLocation(rule.location)}`);
+    lines.push(
+      `  state ${ruling.state}: ${verb} by rule ${rule.name}, ${rule.pattern} at ${formatLocation(rule.location)}`,
+    );
   }
   const via = groups.length === 0 ? '' : ` (source in ${groups.join(', ')})`;
-  lines.push(`  mode ${ruling.mode}${via}, ech ${ruling.ech}${ruling.allowPrivate ? ', private addresses allowed' : ''}`);
+  lines.push(
+    `  mode ${ruling.mode}${via}, ech ${ruling.ech}${ruling.allowPrivate ? ', private addresses allowed' : ''}`,
+  );
   if (nearMisses.length > 0) {
     lines.push('  nearly:');
     for (const miss of nearMisses) {

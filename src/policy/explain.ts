@@ -57,5 +57,7 @@ function decidingRule(parsed: ParsedPolicy, index: number, hostname: string | nu
 }
 
 function groupsOf(parsed: ParsedPolicy, source: IpAddress): string[] {
-  return parsed.sources.filter(group => group.cidrs.some(cidr => cidr.contains(source))).map(group => group.name);
+  return parsed.sources
+    .filter(group => group.cidrs.some(cidr => cidr.contains(source)))
+    .map(group => group.name);
 }

@@ -32,11 +32,27 @@ export interface Sections {
   readonly bytes: Uint8Array;
 }
 
-export const SCALAR = { mode: 0, ech: 1, ruleCount: 2, seed: 3, shaOffset: 4, shaLength: 5, size: 6 } as const;
+export const SCALAR = {
+  mode: 0,
+  ech: 1,
+  ruleCount: 2,
+  seed: 3,
+  shaOffset: 4,
+  shaLength: 5,
+  size: 6,
+} as const;
 export const RULE = { flags: 0, ports: 1, portCount: 2, name: 3, nameLength: 4, size: 5 } as const;
 export const ENTRY = { set: 0, rank: 1, rule: 2, size: 3 } as const;
 /** `exact`: entries of patterns that end here; `deep`: entries of patterns with `**` before this node. */
-export const NODE = { exact: 0, exactCount: 1, deep: 2, deepCount: 3, tags: 4, tagCount: 5, size: 6 } as const;
+export const NODE = {
+  exact: 0,
+  exactCount: 1,
+  deep: 2,
+  deepCount: 3,
+  tags: 4,
+  tagCount: 5,
+  size: 6,
+} as const;
 /** `value`: 0 empty; for a literal the child node; for a glob key 1 + its first glob, of which there are `count`. */
 export const SLOT = { hash: 0, parent: 1, tag: 2, text: 3, value: 4, count: 5, size: 6 } as const;
 /** `middle`: the literal parts between the outer stars, joined by `*`; length 0 when there is one star only. */
@@ -79,7 +95,9 @@ const SECTION_TYPES = {
 const SECTION_NAMES = Object.keys(SECTION_TYPES) as (keyof Sections)[];
 
 /** Copies sections into one buffer. */
-export function packSections(sections: { readonly [K in keyof Sections]: ArrayLike<number> }): SharedArrayBuffer {
+export function packSections(
+  sections: { readonly [K in keyof Sections]: ArrayLike<number> },
+): SharedArrayBuffer {
   const headerBytes = 4 * (HEADER_WORDS + 2 * SECTION_NAMES.length);
   let end = align(headerBytes);
   const table = SECTION_NAMES.map(name => {
@@ -98,8 +116,10 @@ export function packSections(sections: { readonly [K in keyof Sections]: ArrayLi
 /** Views a buffer made by `packSections`, whatever its size, in constant time. Throws on any other buffer. */
 export function viewSections(buffer: SharedArrayBuffer): Sections {
   const headerWords = HEADER_WORDS + 2 * SECTION_NAMES.length;
-  const header = buffer.byteLength < 4 * headerWords ? new Uint32Array(0) : new Uint32Array(buffer, 0, headerWords);
-  if (header[0] !== MAGIC || header[1] !== buffer.byteLength) throw new Error('not a compiled policy of this version');
+  const header =
+    buffer.byteLength < 4 * headerWords ? new Uint32Array(0) : new Uint32Array(buffer, 0, headerWords);
+  if (header[0] !== MAGIC || header[1] !== buffer.byteLength)
+    throw new Error('not a compiled policy of this version');
   const at = (name: keyof Sections): [SharedArrayBuffer, number, number] => {
     const entry = HEADER_WORDS + 2 * SECTION_NAMES.indexOf(name);
     return [buffer, header[entry] ?? 0, header[entry + 1] ?? 0];

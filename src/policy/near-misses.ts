@@ -68,12 +68,16 @@ function judgeName(pattern: HostPattern, hostname: string): Judgement {
   if (!deep && labels[0] === '*' && hostname.endsWith(`.${base.join('.')}`)) {
     return { kind: 'label-count', hint: `* stands for one label: **.${base.join('.')} would match` };
   }
-  const isLiteral = !deep && !text.includes('*');
-  if (isLiteral && Math.abs(text.length - hostname.length) <= MAX_EDITS && distance(text, hostname) <= MAX_EDITS) {
-    return { kind: 'spelling', hint: `is spelled ${text}` };
-  }
   if (!deep && patternMatches({ text, labels, deep: true }, hostname)) {
     return { kind: 'label-count', hint: `${hostname} has more labels than ${text}: **.${text} would match` };
+  }
+  const isLiteral = !deep && !text.includes('*');
+  if (
+    isLiteral &&
+    Math.abs(text.length - hostname.length) <= MAX_EDITS &&
+    distance(text, hostname) <= MAX_EDITS
+  ) {
+    return { kind: 'spelling', hint: `is spelled ${text}` };
   }
   if (!deep && labels.length > 1 && hostname.includes('.') && hostname === labels.slice(1).join('.')) {
     return { kind: 'label-count', hint: `${hostname} has fewer labels than ${text}: add it to hosts` };

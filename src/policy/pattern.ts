@@ -134,7 +134,10 @@ export function describePatternFault(fault: PatternFault, text: string): { messa
         fix: 'use letters, digits, hyphens, underscores, dots and *',
       };
     case 'label-empty':
-      return { message: 'an empty label (two dots in a row)', fix: `write ${quoted(text.replace(/\.{2,}/g, '.'))}` };
+      return {
+        message: 'an empty label (two dots in a row)',
+        fix: `write ${quoted(text.replace(/\.{2,}/g, '.'))}`,
+      };
     case 'label-hyphen':
       return { message: 'a label begins or ends with a hyphen', fix: 'remove the hyphen' };
     case 'label-too-long':
@@ -156,7 +159,7 @@ function shapeFault(text: string): PatternFault | null {
   if (text.endsWith('.')) return 'trailing-dot';
   if (text.startsWith('.')) return 'leading-dot';
   if (text.includes('***')) return 'adjacent-stars';
-  if (/(?:^|\.)\*\*(?:\.|$)/.test(text.slice(1))) return 'deep-not-leading';
+  if (/\.\*\*(?:\.|$)/.test(text)) return 'deep-not-leading';
   if (text.slice(text.startsWith('**.') ? 3 : 0).includes('**')) return 'adjacent-stars';
   return null;
 }

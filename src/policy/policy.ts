@@ -95,7 +95,14 @@ export class Policy {
     this.#walk(0, query.hostname.length);
     if (this.#denyRule !== NONE) {
       const rule = this.#denyRule;
-      return { state: 'DENIED', rule, reason: 'rule_denied', mode, allowPrivate: false, ech: this.#echOf(rule) };
+      return {
+        state: 'DENIED',
+        rule,
+        reason: 'rule_denied',
+        mode,
+        allowPrivate: false,
+        ech: this.#echOf(rule),
+      };
     }
     if (this.#allowRule === NONE) return this.#unmatched('not_allowed', mode);
     const rule = this.#allowRule;
@@ -112,7 +119,8 @@ export class Policy {
   ruleName(index: number): string {
     const known = this.#names[index];
     if (known !== undefined) return known;
-    if (!Number.isInteger(index) || index < 0 || index >= this.ruleCount) throw new RangeError(`no rule ${index}`);
+    if (!Number.isInteger(index) || index < 0 || index >= this.ruleCount)
+      throw new RangeError(`no rule ${index}`);
     const { rules } = this.#sections;
     const at = index * RULE.size;
     const name = this.#text(rules[at + RULE.name] ?? 0, rules[at + RULE.nameLength] ?? 0);
@@ -189,7 +197,8 @@ export class Policy {
       const at = i * SLOT.size;
       const value = slots[at + SLOT.value] ?? 0;
       if (value === 0) return;
-      if (slots[at + SLOT.hash] !== hash || slots[at + SLOT.parent] !== node || slots[at + SLOT.tag] !== tag) continue;
+      if (slots[at + SLOT.hash] !== hash || slots[at + SLOT.parent] !== node || slots[at + SLOT.tag] !== tag)
+        continue;
       const text = slots[at + SLOT.text] ?? 0;
       if (!sameText(bytes, text, this.#hostname, start, prefixEnd)) continue;
       if (!sameText(bytes, text + prefixEnd - start, this.#hostname, suffixStart, end)) continue;
@@ -226,7 +235,8 @@ export class Policy {
       if ((entries[middle * ENTRY.size + ENTRY.set] ?? 0) < set) low = middle + 1;
       else high = middle;
     }
-    for (; low < offset + count && entries[low * ENTRY.size + ENTRY.set] === set; low++) this.#take(low, false);
+    for (; low < offset + count && entries[low * ENTRY.size + ENTRY.set] === set; low++)
+      this.#take(low, false);
   }
 
   #take(entry: number, checkSource: boolean): void {

@@ -13,8 +13,10 @@ export const REASONS = {
   hello_too_large: 'the hello or request is larger than allowed (limits.helloBytes)',
   not_tls: 'the client spoke something other than TLS where TLS was expected',
   ech: 'the hello carries Encrypted Client Hello and the policy says ech: deny',
-  name_mismatch: 'the TLS hello names another host than the CONNECT or SOCKS request, or than the first hello',
-  destination_forbidden: 'every address of the destination is guarded (loopback, metadata, private, own listener)',
+  name_mismatch:
+    'the TLS hello names another host than the CONNECT or SOCKS request, or than the first hello',
+  destination_forbidden:
+    'every address of the destination is guarded (loopback, metadata, private, own listener)',
   destination_mismatch: 'the address the client dialled is none that the hostname resolves to',
   unresolvable: 'the hostname did not resolve',
   source_limit: 'the source already has limits.flowsPerSource open flows',

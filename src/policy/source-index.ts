@@ -35,7 +35,8 @@ export class SourceIndex {
   /** How many set ids the block and those around it hold in all. */
   setCount(block: number): number {
     let count = 0;
-    for (let b = block; b !== 0; b = this.#parent(b)) count += this.#blocks[b * BLOCK.size + BLOCK.setCount] ?? 0;
+    for (let b = block; b !== 0; b = this.#parent(b))
+      count += this.#blocks[b * BLOCK.size + BLOCK.setCount] ?? 0;
     return count;
   }
 

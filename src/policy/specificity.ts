@@ -10,7 +10,9 @@ export function specificityKey(pattern: HostPattern): string {
   let key = '';
   for (let i = pattern.labels.length - 1; i >= 0; i--) {
     const label = pattern.labels[i] ?? '';
-    key += label.includes('*') ? `\x02${String.fromCharCode(0xff - literalLength(label))}${label}\x00` : `\x01${label}\x00`;
+    key += label.includes('*')
+      ? `\x02${String.fromCharCode(0xff - literalLength(label))}${label}\x00`
+      : `\x01${label}\x00`;
   }
   return key + (pattern.deep ? '\x03' : '\x04');
 }

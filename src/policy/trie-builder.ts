@@ -45,7 +45,10 @@ export class TrieBuilder {
     for (const [edge, list] of this.#globs) {
       this.#edges.setValue(edge, 1 + globs.length / GLOB.size, list.size);
       for (const [text, child] of list) {
-        const middle = text.slice(text.indexOf('*') + 1, Math.max(text.indexOf('*') + 1, text.lastIndexOf('*')));
+        const middle = text.slice(
+          text.indexOf('*') + 1,
+          Math.max(text.indexOf('*') + 1, text.lastIndexOf('*')),
+        );
         globs.push(child, this.#pool.add(middle), middle.length);
       }
     }

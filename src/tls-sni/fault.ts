@@ -11,7 +11,7 @@ export const CLIENT_HELLO_FAULTS = {
   'record-too-long': 'a record of more than 2^14 bytes (RFC 8446 §5.1)',
   'handshake-type': 'the first handshake message is not a ClientHello',
   'trailing-bytes': 'the record that completes the hello holds more handshake bytes',
-  'legacy-version': 'legacy_version is not 0x0301, 0x0302 or 0x0303',
+  'legacy-version': 'legacy_version is not from 0x0301 to 0x0304',
   'body-truncated': 'a fixed field or a vector of the hello runs past its end',
   'session-id': 'legacy_session_id is longer than 32 bytes',
   'cipher-suites': 'cipher_suites is empty or of odd length',

@@ -10,7 +10,10 @@ export interface ClientHello {
   readonly alpn: readonly string[];
   /** supported_versions in the client's order, GREASE included; empty when the extension is absent. */
   readonly versions: readonly number[];
-  /** legacy_version of the hello, 0x0301 to 0x0303. */
+  /**
+   * legacy_version of the hello, 0x0301 to 0x0304. The last was sent by drafts of TLS 1.3; RFC 8446 §4.1.2 has no such
+   * hello, so a strict caller refuses it.
+   */
   readonly legacyVersion: number;
   /** Whether Encrypted Client Hello (real or GREASE) or its ESNI ancestor is present. */
   readonly ech: boolean;
@@ -34,7 +37,7 @@ export function parseHelloBody(
   const sessionIdAt = start + 34;
   if (end < sessionIdAt + 1) return 'body-truncated';
   const legacyVersion = u16(bytes, start);
-  if (legacyVersion < 0x0301 || legacyVersion > 0x0303) return 'legacy-version';
+  if (legacyVersion < 0x0301 || legacyVersion > 0x0304) return 'legacy-version';
 
   const sessionIdLength = u8(bytes, sessionIdAt);
   if (sessionIdLength > 32) return 'session-id';

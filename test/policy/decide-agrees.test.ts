@@ -23,15 +23,49 @@ const patternText = fc
   .tuple(fc.boolean(), fc.array(label, { minLength: 1, maxLength: 3 }), fc.constantFrom('com', 'a', 'b'))
   .map(([deep, labels, top]) => `${deep ? '**.' : ''}${labels.join('.')}.${top}`);
 const hosts = fc.array(
-  patternText.map(text => parsePattern(text)).filter(p => p.ok).map(p => (p.ok ? p.pattern : never())),
+  patternText
+    .map(text => parsePattern(text))
+    .filter(p => p.ok)
+    .map(p => (p.ok ? p.pattern : never())),
   { minLength: 1, maxLength: 3 },
 );
 const hostname = fc
   .tuple(fc.array(literal, { minLength: 1, maxLength: 4 }), fc.constantFrom('com', 'a', 'b'))
   .map(([labels, top]) => toHostname([...labels, top].join('.')));
 
-const CIDRS = ['10.0.0.0/8', '10.1.0.0/16', '10.1.2.0/24', '10.1.2.3', '0.0.0.0/0', '::/0', 'fd00::/8', 'fd00::1', '255.255.255.255', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', '192.168.0.0/31'];
-const SOURCES = ['10.1.2.3', '10.1.2.4', '10.1.9.9', '10.9.9.9', '11.0.0.0', '9.255.255.255', '0.0.0.0', '255.255.255.255', '192.168.0.1', '192.168.0.2', '::', '::1', 'fd00::1', 'fd00::2', 'fe80::1', '::fffe:ffff:ffff', '::1:0:0:0', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'];
+const CIDRS = [
+  '10.0.0.0/8',
+  '10.1.0.0/16',
+  '10.1.2.0/24',
+  '10.1.2.3',
+  '0.0.0.0/0',
+  '::/0',
+  'fd00::/8',
+  'fd00::1',
+  '255.255.255.255',
+  'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+  '192.168.0.0/31',
+];
+const SOURCES = [
+  '10.1.2.3',
+  '10.1.2.4',
+  '10.1.9.9',
+  '10.9.9.9',
+  '11.0.0.0',
+  '9.255.255.255',
+  '0.0.0.0',
+  '255.255.255.255',
+  '192.168.0.1',
+  '192.168.0.2',
+  '::',
+  '::1',
+  'fd00::1',
+  'fd00::2',
+  'fe80::1',
+  '::fffe:ffff:ffff',
+  '::1:0:0:0',
+  'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+];
 const cidrs = fc.uniqueArray(fc.constantFrom(...CIDRS), { minLength: 1, maxLength: 3 });
 const sources = fc.array(
   fc.record({ cidrs, mode: fc.constantFrom('observe' as const, 'enforce' as const, null) }),

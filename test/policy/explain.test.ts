@@ -11,7 +11,9 @@ const block = Cidr.parse('10.1.0.0/16');
 const parsed = policyOf([
   rule('api', ['api.example.com', 'www.example.com']),
   rule('wild', ['*.cdn.example.com']),
-  rule('office', ['office.example.com'], { from: block === null ? [] : [{ text: '10.1.0.0/16', cidrs: [block] }] }),
+  rule('office', ['office.example.com'], {
+    from: block === null ? [] : [{ text: '10.1.0.0/16', cidrs: [block] }],
+  }),
   rule('old', ['old.example.com'], { untilMs: 0 }),
   rule('paste', ['**.pastebin.com'], { action: 'deny' }),
 ]);
@@ -21,7 +23,12 @@ function explained(host: string | null, port = 443): Explanation {
   const hostname = host === null ? null : parseHostname(host);
   const source = IpAddress.parse('192.0.2.1');
   if (source === null || hostname?.ok === false) throw new Error('bad query');
-  return explain(parsed, policy, { hostname: hostname === null ? null : hostname.hostname, port, source, nowMs: 1 });
+  return explain(parsed, policy, {
+    hostname: hostname === null ? null : hostname.hostname,
+    port,
+    source,
+    nowMs: 1,
+  });
 }
 
 describe('an explanation', () => {
@@ -29,13 +36,21 @@ describe('an explanation', () => {
     const { action, rule, nearMisses } = explained('www.example.com');
     expect({ action, rule, nearMisses }).toEqual({
       action: 'allow',
-      rule: { name: 'api', action: 'allow', pattern: 'www.example.com', location: { file: 'policy.yaml', line: 4, col: 9 } },
+      rule: {
+        name: 'api',
+        action: 'allow',
+        pattern: 'www.example.com',
+        location: { file: 'policy.yaml', line: 4, col: 9 },
+      },
       nearMisses: [],
     });
   });
 
   it('names the deny rule', () => {
-    expect(explained('x.pastebin.com')).toMatchObject({ action: 'deny', rule: { name: 'paste', action: 'deny' } });
+    expect(explained('x.pastebin.com')).toMatchObject({
+      action: 'deny',
+      rule: { name: 'paste', action: 'deny' },
+    });
   });
 
   it.each([

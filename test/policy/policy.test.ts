@@ -13,7 +13,11 @@ function compiled(parsed: ParsedPolicy): Policy {
   return Policy.from(compilePolicy(parsed));
 }
 
-function ask(policy: Policy, host: string, rest: { port?: number; source?: string; nowMs?: number } = {}): string {
+function ask(
+  policy: Policy,
+  host: string,
+  rest: { port?: number; source?: string; nowMs?: number } = {},
+): string {
   const { port = 443, source = '10.0.0.1', nowMs = 0 } = rest;
   const ruling = policy.decide({ hostname: hostname(host), port, source: address(source), nowMs });
   return ruling.rule < 0 ? ruling.state : `${ruling.state} ${policy.ruleName(ruling.rule)}`;
@@ -79,16 +83,28 @@ describe('which rule decides', () => {
 
 describe('a ruling', () => {
   const policy = compiled(
-    policyOf(
-      [rule('a', ['a.com'], { allowPrivate: true, ech: 'outer' }), rule('b', ['b.com'])],
-      { mode: 'observe', observeUntilMs: 1000 },
-    ),
+    policyOf([rule('a', ['a.com'], { allowPrivate: true, ech: 'outer' }), rule('b', ['b.com'])], {
+      mode: 'observe',
+      observeUntilMs: 1000,
+    }),
   );
   const decide = (host: string | null, nowMs = 0): Ruling =>
-    policy.decide({ hostname: host === null ? null : hostname(host), port: 443, source: address('::1'), nowMs });
+    policy.decide({
+      hostname: host === null ? null : hostname(host),
+      port: 443,
+      source: address('::1'),
+      nowMs,
+    });
 
   it('carries what the rule says', () => {
-    expect(decide('a.com')).toEqual({ state: 'MATCHED', rule: 0, reason: null, mode: 'observe', allowPrivate: true, ech: 'outer' });
+    expect(decide('a.com')).toEqual({
+      state: 'MATCHED',
+      rule: 0,
+      reason: null,
+      mode: 'observe',
+      allowPrivate: true,
+      ech: 'outer',
+    });
   });
 
   it('carries what the policy says where the rule says nothing', () => {
@@ -96,7 +112,14 @@ describe('a ruling', () => {
   });
 
   it('says that no host was named', () => {
-    expect(decide(null)).toEqual({ state: 'NO_MATCH', rule: -1, reason: 'no_hostname', mode: 'observe', allowPrivate: false, ech: 'deny' });
+    expect(decide(null)).toEqual({
+      state: 'NO_MATCH',
+      rule: -1,
+      reason: 'no_hostname',
+      mode: 'observe',
+      allowPrivate: false,
+      ech: 'deny',
+    });
   });
 
   it('enforces from observeUntil on', () => {
@@ -110,7 +133,12 @@ describe('a ruling', () => {
 });
 
 describe('the mode of a source', () => {
-  const group = (name: string, text: string, mode: 'observe' | 'enforce' | null) => ({ name, cidrs: [cidr(text)], mode, location });
+  const group = (name: string, text: string, mode: 'observe' | 'enforce' | null) => ({
+    name,
+    cidrs: [cidr(text)],
+    mode,
+    location,
+  });
   const policy = compiled(
     policyOf([], {
       mode: 'observe',

@@ -16,7 +16,9 @@ export function referenceDecide(
       .filter(pattern => toRegExp(pattern).test(hostname))
       .filter(() => rule.ports.includes(port))
       .filter(() => rule.untilMs === null || nowMs < rule.untilMs)
-      .filter(() => rule.from.length === 0 || rule.from.some(item => item.cidrs.some(c => c.contains(source))))
+      .filter(
+        () => rule.from.length === 0 || rule.from.some(item => item.cidrs.some(c => c.contains(source))),
+      )
       .map(pattern => ({ rule, index, pattern })),
   );
   matches.sort((a, b) => comparePatterns(a.pattern, b.pattern) || compareTies(a.rule, b.rule));

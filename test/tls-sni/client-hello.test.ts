@@ -112,7 +112,7 @@ describe('a hello out of order', () => {
     ],
     ['trailing-bytes', 'a header that shows it', bytes(22, 3, 1, 1, 0, 1, 0, 0, 50)],
     ['legacy-version', 'SSL 3.0', buildClientHello({ legacyVersion: 0x0300 })],
-    ['legacy-version', '0x0304', buildClientHello({ legacyVersion: 0x0304 })],
+    ['legacy-version', '0x0305', buildClientHello({ legacyVersion: 0x0305 })],
     ['session-id', '33 bytes', buildClientHello({ sessionId: new Uint8Array(33) })],
     ['cipher-suites', 'none', buildClientHello({ cipherSuites: bytes() })],
     ['cipher-suites', 'an odd length', buildClientHello({ cipherSuites: bytes(1, 2, 3) })],

@@ -4,9 +4,8 @@ import { toRecords } from '../support/client-hello.ts';
 import { type HelloRow, readCaptures } from '../support/corpus.ts';
 import { everyByte, feed } from './feed.ts';
 
-/** Captured hellos that are refused on purpose: three names are IP literals, one client spoke TLS 1.3 draft 14. */
+/** Captured hellos that are refused on purpose: their names are IP literals. */
 const REFUSED: Readonly<Record<string, string>> = {
-  h0132: 'legacy-version',
   h0606: 'name-ip-literal',
   i0026: 'name-ip-literal',
   i0033: 'name-ip-literal',
@@ -27,7 +26,7 @@ describe.skipIf(rows === null)('captured ClientHellos (skipped when ../shared/co
     }
   });
 
-  it('are refused where a name is no hostname or the version is a draft', () => {
+  it('are refused where a name is no hostname', () => {
     for (const row of hellos.filter(row => row.id in REFUSED)) {
       expect(parseClientHello(row.stream), row.id).toEqual({ kind: 'malformed', reason: REFUSED[row.id] });
     }

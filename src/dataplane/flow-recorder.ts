@@ -1,0 +1,78 @@
+import type { IpAddress } from '../policy/address.ts';
+import type { Decision } from '../policy/decision.ts';
+import type { Hostname } from '../policy/hostname.ts';
+import type { DialFailure, FlowEnd, FlowIdentity, FlowObserver, FlowProtocol } from './events.ts';
+import type { Endpoint, RelayedBytes } from './wire.ts';
+
+/** What is known of one flow for its two records, and the only one who writes them: each once. */
+export class FlowRecorder {
+  protocol: FlowProtocol = 'unknown';
+  hostname: Hostname | null = null;
+  dstIp: IpAddress | null = null;
+  dstPort = 0;
+  readonly #observer: FlowObserver;
+  readonly #id: string;
+  readonly #listener: string;
+  readonly #client: Endpoint;
+  readonly #acceptedMs = performance.now();
+  #sniffMs = 0;
+  #dialStartedMs = 0;
+  #dialMs: number | null = null;
+  #isDecided = false;
+
+  constructor(observer: FlowObserver, id: string, listener: string, client: Endpoint) {
+    this.#observer = observer;
+    this.#id = id;
+    this.#listener = listener;
+    this.#client = client;
+  }
+
+  get isDecided(): boolean {
+    return this.#isDecided;
+  }
+
+  /** The client has said, or failed to say, where it wants to go. */
+  sniffed(): void {
+    this.#sniffMs = performance.now() - this.#acceptedMs;
+  }
+
+  dialing(): void {
+    this.#dialStartedMs = performance.now();
+  }
+
+  dialed(ip: IpAddress): void {
+    this.dstIp = ip;
+    this.#dialMs = performance.now() - this.#dialStartedMs;
+  }
+
+  decided(decision: Decision): void {
+    this.#isDecided = true;
+    this.#observer.decided({ ...this.#identity(), ...decision, timeMs: Date.now(), sniffMs: this.#sniffMs });
+  }
+
+  closed(end: FlowEnd, bytes: RelayedBytes, dialFailure: DialFailure | null): void {
+    this.#observer.closed({
+      ...this.#identity(),
+      timeMs: Date.now(),
+      bytesOut: bytes.out,
+      bytesIn: bytes.in,
+      durationMs: performance.now() - this.#acceptedMs,
+      end,
+      dialMs: this.#dialMs,
+      dialFailure,
+    });
+  }
+
+  #identity(): FlowIdentity {
+    return {
+      flow: this.#id,
+      listener: this.#listener,
+      srcIp: this.#client.ip.toString(),
+      srcPort: this.#client.port,
+      dstIp: this.dstIp?.toString() ?? null,
+      dstPort: this.dstPort,
+      hostname: this.hostname,
+      protocol: this.protocol,
+    };
+  }
+}

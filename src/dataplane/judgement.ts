@@ -1,0 +1,98 @@
+import type { IpAddress } from '../policy/address.ts';
+import type { Action, Decision, EchMode, Mode, Ruling, State } from '../policy/decision.ts';
+import type { Hostname } from '../policy/hostname.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Reason } from '../policy/reason.ts';
+
+/** What speaks against a flow, and what that makes of its state. */
+interface Objection {
+  readonly state: State;
+  readonly reason: Reason;
+}
+
+/**
+ * What the policy says of one flow, and what else speaks against it. One policy snapshot a flow: the one in force when
+ * it is first asked. In enforce mode an objection ends the flow; in observe mode the first one is reported.
+ */
+export class Judgement {
+  readonly #policyNow: () => Policy;
+  readonly #source: IpAddress;
+  #policy: Policy | null = null;
+  #ruling: Ruling | null = null;
+  #objection: Objection | null = null;
+
+  constructor(policyNow: () => Policy, source: IpAddress) {
+    this.#policyNow = policyNow;
+    this.#source = source;
+  }
+
+  get mode(): Mode {
+    return this.#ruling?.mode ?? this.#snapshot().modeOf(this.#source, Date.now());
+  }
+
+  get isObserving(): boolean {
+    return this.mode === 'observe';
+  }
+
+  /** Whether something speaks against the flow in a mode that acts on it. */
+  get isRefused(): boolean {
+    return this.#objection !== null && !this.isObserving;
+  }
+
+  get allowsPrivate(): boolean {
+    return this.#ruling?.allowPrivate ?? false;
+  }
+
+  /** What the rule that decided, else the policy, says of Encrypted Client Hello; null before a name was judged. */
+  get ech(): EchMode | null {
+    return this.#ruling?.ech ?? null;
+  }
+
+  get reason(): Reason | null {
+    return this.#objection?.reason ?? null;
+  }
+
+  /** Holds a name, or the lack of one, against the policy. */
+  judge(hostname: Hostname | null, port: number): void {
+    this.#ruling = this.#snapshot().decide({ hostname, port, source: this.#source, nowMs: Date.now() });
+    if (this.#ruling.reason !== null) this.object(this.#ruling.reason, this.#ruling.state);
+  }
+
+  /**
+   * Notes what speaks against the flow; the first objection stands. Without a state of its own it takes a name's MATCHED
+   * away, for it is a guard that speaks.
+   */
+  object(reason: Reason, state = this.#guardState()): void {
+    this.#objection ??= { reason, state };
+  }
+
+  /** Notes what no mode can pass over; it stands before anything noted earlier. */
+  forbid(reason: Reason, state = this.#guardState()): void {
+    this.#objection = { reason, state };
+  }
+
+  /** Notes that an allowed name cannot be reached: what the rules said of it stays. */
+  giveUp(reason: Reason): void {
+    this.#objection = { reason, state: this.#ruling?.state ?? 'NO_MATCH' };
+  }
+
+  decision(action: Action): Decision {
+    const rule =
+      this.#ruling === null || this.#ruling.rule < 0 ? null : this.#snapshot().ruleName(this.#ruling.rule);
+    return {
+      action,
+      rule,
+      state: this.#objection?.state ?? this.#ruling?.state ?? 'NO_MATCH',
+      reason: this.#objection?.reason ?? null,
+    };
+  }
+
+  #guardState(): State {
+    return this.#ruling?.state === 'MATCHED' ? 'DENIED' : (this.#ruling?.state ?? 'NO_MATCH');
+  }
+
+  #snapshot(): Policy {
+    this.#policy ??= this.#policyNow();
+    return this.#policy;
+  }
+}

@@ -1,0 +1,171 @@
+import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hashFiles } from '../../src/config/read-file.ts';
+import { type PolicyWatcher, type WatchOptions, watchPolicy } from '../../src/config/watch.ts';
+
+let directory: string;
+let watcher: PolicyWatcher | undefined;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sallyport-watch-'));
+});
+afterEach(async () => {
+  await watcher?.close();
+  watcher = undefined;
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Watches, and hands out the changes one by one as they come. */
+async function watching(
+  path: string,
+  options: WatchOptions = { settleMs: 5 },
+): Promise<() => Promise<string>> {
+  const changes: string[] = [];
+  const waiting: ((hash: string) => void)[] = [];
+  watcher = await watchPolicy(
+    path,
+    hash => {
+      const next = waiting.shift();
+      if (next === undefined) changes.push(hash);
+      else next(hash);
+    },
+    options,
+  );
+  return () => {
+    const change = changes.shift();
+    return change === undefined ? new Promise(resolve => waiting.push(resolve)) : Promise.resolve(change);
+  };
+}
+
+function sha256(text: string): string {
+  return hashFiles([{ file: '', text, bytes: Buffer.from(text) }]);
+}
+
+describe('a watched policy', () => {
+  it('is seen to be written, and to be renamed over', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'one');
+    const change = await watching(path);
+    await writeFile(path, 'two');
+    expect(await change()).toBe(sha256('two'));
+    await writeFile(join(directory, 'new'), 'three');
+    await rename(join(directory, 'new'), path);
+    expect(await change()).toBe(sha256('three'));
+    await writeFile(join(directory, 'new'), 'four');
+    await rename(join(directory, 'new'), path);
+    expect(await change()).toBe(sha256('four'));
+  });
+
+  it('is seen to be deleted and made again', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'one');
+    const change = await watching(path);
+    await rm(path);
+    await writeFile(path, 'two');
+    expect(await change()).toBe(sha256('two'));
+  });
+
+  it('is seen to appear', async () => {
+    const path = join(directory, 'policy.yaml');
+    const change = await watching(path);
+    await writeFile(path, 'one');
+    expect(await change()).toBe(sha256('one'));
+  });
+
+  it('is seen to be swapped as a ConfigMap is', async () => {
+    await mkdir(join(directory, '..1'));
+    await writeFile(join(directory, '..1', 'policy.yaml'), 'one');
+    await symlink('..1', join(directory, '..data'));
+    await symlink('..data/policy.yaml', join(directory, 'policy.yaml'));
+    const change = await watching(join(directory, 'policy.yaml'));
+    for (const [name, text] of [
+      ['..2', 'two'],
+      ['..3', 'three'],
+    ] as const) {
+      await mkdir(join(directory, name));
+      await writeFile(join(directory, name, 'policy.yaml'), text);
+      await symlink(name, join(directory, '..data_tmp'));
+      await rename(join(directory, '..data_tmp'), join(directory, '..data'));
+      expect(await change()).toBe(sha256(text));
+    }
+  });
+
+  it('is seen to change in the directory that a link leads to', async () => {
+    await mkdir(join(directory, 'there'));
+    await mkdir(join(directory, 'here'));
+    await writeFile(join(directory, 'there', 'p.yaml'), 'one');
+    await symlink('../there/p.yaml', join(directory, 'here', 'policy.yaml'));
+    const change = await watching(join(directory, 'here', 'policy.yaml'));
+    await writeFile(join(directory, 'there', 'p.yaml'), 'two');
+    expect(await change()).toBe(sha256('two'));
+  });
+
+  it('may be a directory', async () => {
+    const path = join(directory, 'policy');
+    await mkdir(path);
+    await writeFile(join(path, 'a.yaml'), 'one');
+    const change = await watching(path);
+    await writeFile(join(path, 'a.yaml'), 'two');
+    expect(await change()).toBe(sha256('two'));
+    await writeFile(join(path, 'b.yaml'), 'three');
+    expect(await change()).not.toBe(sha256('two'));
+    await rm(join(path, 'b.yaml'));
+    expect(await change()).toBe(sha256('two'));
+  });
+});
+
+describe('no change', () => {
+  /** A watcher whose events the test makes; `looked` resolves once the content was looked at again. */
+  async function watchingByHand(path: string) {
+    let event: () => void = () => {};
+    let looked: () => void = () => {};
+    const change = await watching(path, {
+      settleMs: 0,
+      watchDirectories: async (_, onEvent) => {
+        event = onEvent;
+        return { add: () => looked(), close: async () => {} };
+      },
+    });
+    const look = () =>
+      new Promise<void>(resolve => {
+        looked = resolve;
+        event();
+      });
+    return { change, look };
+  }
+
+  it('is made by a touch, a deletion or the same text again', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'one');
+    const { change, look } = await watchingByHand(path);
+    await utimes(path, 1, 1);
+    await look();
+    await rm(path);
+    await look();
+    await writeFile(path, 'one');
+    await look();
+    await writeFile(path, 'two');
+    await look();
+    expect(await change()).toBe(sha256('two'));
+  });
+
+  it('comes twice from a burst of events', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'one');
+    let event: () => void = () => {};
+    let looks = 0;
+    const change = await watching(path, {
+      settleMs: 1,
+      watchDirectories: async (_, onEvent) => {
+        event = onEvent;
+        return { add: () => looks++, close: async () => {} };
+      },
+    });
+    await writeFile(path, 'two');
+    for (let i = 0; i < 100; i++) event();
+    expect(await change()).toBe(sha256('two'));
+    expect(looks).toBe(2);
+  });
+});
