@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Diagnostic } from './diagnostics.ts';
 
 /** Larger than any policy; small enough to parse without harm. */
-export const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 export interface SourceFile {
   /** As it is named in diagnostics. */

@@ -12,6 +12,11 @@ export type YamlResult =
   | { readonly ok: true; readonly document: Document.Parsed }
   | { readonly ok: false; readonly faults: readonly YamlFault[] };
 
+const TOO_DEEP: YamlFault = { offset: 0, message: 'is nested too deeply', fix: 'write it flatter' };
+
+/** One broken line can make thousands of faults. */
+const MAX_FAULTS = 100;
+
 /**
  * Parses a text that must be exactly one YAML 1.2 document. Duplicate keys are found here rather than by the
  * library, whose check is quadratic in the keys of a map.
@@ -23,8 +28,12 @@ export function parseYaml(text: string): YamlResult {
     const second = documents[1];
     if (document === undefined) return { ok: false, faults: [emptyFault()] };
     const problems = [...document.errors, ...document.warnings];
-    if (problems.length > 0)
-      return { ok: false, faults: problems.map(p => describeYamlError(p.code, p.message, p.pos[0])) };
+    if (problems.some(problem => problem.code === 'RESOURCE_EXHAUSTION'))
+      return { ok: false, faults: [TOO_DEEP] };
+    if (problems.length > 0) {
+      const faults = problems.slice(0, MAX_FAULTS).map(p => describeYamlError(p.code, p.message, p.pos[0]));
+      return { ok: false, faults };
+    }
     if (second !== undefined) {
       const offset = second.range?.[0] ?? 0;
       return {
@@ -39,7 +48,7 @@ export function parseYaml(text: string): YamlResult {
     return duplicates.length > 0 ? { ok: false, faults: duplicates } : { ok: true, document };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return { ok: false, faults: [{ offset: 0, message: 'is nested too deeply', fix: 'write it flatter' }] };
+    return { ok: false, faults: [TOO_DEEP] };
   }
 }
 

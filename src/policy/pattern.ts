@@ -53,7 +53,7 @@ export function parsePattern(text: string): PatternResult {
 }
 
 /** Whether one label of a hostname matches one label of a pattern. Linear in both. */
-export function labelMatches(glob: string, label: string): boolean {
+function labelMatches(glob: string, label: string): boolean {
   const [prefix = '', ...rest] = glob.split('*');
   const suffix = rest.pop();
   if (suffix === undefined) return glob === label;

@@ -140,6 +140,25 @@ describe('the compiled policy', () => {
     );
   });
 
+  it('matches a glob as the regular expression does', () => {
+    const glob = fc
+      .string({ unit: globChar, minLength: 1, maxLength: 7 })
+      .filter(text => text.includes('*') && !text.includes('**'));
+    const label = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1, maxLength: 8 });
+    const source = toAddress('10.0.0.1');
+    fc.assert(
+      fc.property(glob, label, (glob, label) => {
+        const policy = Policy.from(compilePolicy(policyOf([rule('r', [`${glob}.com`])])));
+        const hostname = toHostname(`${label}.com`);
+        const expected = new RegExp(`^${glob.replaceAll('*', '.+')}$`).test(label);
+        expect(policy.decide({ hostname, port: 443, source, nowMs: 0 }).state).toBe(
+          expected ? 'MATCHED' : 'NO_MATCH',
+        );
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   it('says the same whatever the order of the rules', () => {
     fc.assert(
       fc.property(policies, fc.array(query, { minLength: 1, maxLength: 10 }), (parsed, queries) => {

@@ -16,7 +16,20 @@ export function makeCertificate(names: readonly string[]): Certificate {
   const made = ['-keyout', key, '-out', cert, '-addext', `subjectAltName=${altNames}`];
   execFileSync(
     'openssl',
-    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '7', '-subj', '/CN=test', ...made],
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '7',
+      '-subj',
+      '/CN=test',
+      ...made,
+    ],
     { stdio: 'ignore' },
   );
   const certificate = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };

@@ -12,6 +12,17 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 /** One line of the daemon's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
+export interface DaemonExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** The two records of one flow. */
+export interface FlowRecords {
+  readonly decision: LogLine;
+  readonly close: LogLine;
+}
+
 export interface DaemonOptions {
   /** Keys of sallyport.yaml. Filled in where absent: an explicit, a sni listener, and admin, all on free ports. */
   readonly config?: Readonly<Record<string, unknown>>;
@@ -24,6 +35,12 @@ export interface DaemonOptions {
   readonly nodeArgs?: readonly string[];
 }
 
+interface Watcher {
+  /** Hears every line from `from` on, once. */
+  take(line: LogLine): void;
+  ended(): void;
+}
+
 /** A real daemon, in a process of its own: the built program with a configuration in a temporary directory. */
 export class TestDaemon {
   readonly directory: string;
@@ -33,8 +50,10 @@ export class TestDaemon {
   readonly lines: LogLine[] = [];
   /** What it wrote that is no JSON line: stderr, and stdout in text format. */
   readonly otherOutput: string[] = [];
-  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  #watchers = new Set<() => void>();
+  /** Resolves when the process has ended and all its output was read. */
+  readonly exited: Promise<DaemonExit>;
+  readonly #watchers = new Set<Watcher>();
+  #ended = false;
 
   private constructor(options: DaemonOptions) {
     this.directory = mkdtempSync(join(tmpdir(), 'sallyport-'));
@@ -66,8 +85,14 @@ export class TestDaemon {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
     });
-    this.exited = once(this.process, 'close').then(([code, signal]) => ({ code, signal }));
-    void this.exited.then(() => this.#changed());
+    const killOnExit = () => this.process.kill('SIGKILL');
+    process.once('exit', killOnExit);
+    this.exited = once(this.process, 'close').then(([code, signal]) => {
+      process.off('exit', killOnExit);
+      this.#ended = true;
+      for (const watcher of [...this.#watchers]) watcher.ended();
+      return { code, signal };
+    });
     for (const stream of [this.process.stdout, this.process.stderr]) {
       if (stream !== null) createInterface(stream).on('line', line => this.#take(line));
     }
@@ -76,7 +101,12 @@ export class TestDaemon {
   /** Starts a daemon and waits until it is ready. Throws with its output when it ends before that. */
   static async start(options: DaemonOptions): Promise<TestDaemon> {
     const daemon = new TestDaemon(options);
-    await daemon.line(line => line.event === 'ready');
+    try {
+      await daemon.line(line => line.event === 'ready');
+    } catch (error) {
+      await daemon.kill();
+      throw error;
+    }
     return daemon;
   }
 
@@ -102,7 +132,10 @@ export class TestDaemon {
   }
 
   writePolicy(policy: Readonly<Record<string, unknown>> | string): void {
-    writeFileSync(this.policyPath, typeof policy === 'string' ? policy : stringify({ version: 1, ...policy }));
+    writeFileSync(
+      this.policyPath,
+      typeof policy === 'string' ? policy : stringify({ version: 1, ...policy }),
+    );
   }
 
   /** Waits for a log line from the `from`th on. Rejects when the daemon ends first. */
@@ -114,20 +147,37 @@ export class TestDaemon {
 
   /** Waits until `count` lines match. */
   collect(matches: (line: LogLine) => boolean, count: number, from = 0): Promise<LogLine[]> {
+    const found = this.lines.slice(from).filter(matches);
+    if (found.length >= count) return Promise.resolve(found);
     return new Promise((resolve, reject) => {
-      const look = () => {
-        const found = this.lines.slice(from).filter(matches);
-        if (found.length >= count) {
-          this.#watchers.delete(look);
+      const watcher: Watcher = {
+        take: line => {
+          if (!matches(line) || found.push(line) < count) return;
+          this.#watchers.delete(watcher);
           resolve(found);
-        } else if (this.process.exitCode !== null || this.process.signalCode !== null) {
-          this.#watchers.delete(look);
+        },
+        ended: () => {
+          this.#watchers.delete(watcher);
           reject(new Error(`the daemon has ended; it said:\n${this.output()}`));
-        }
+        },
       };
-      this.#watchers.add(look);
-      look();
+      if (this.#ended) watcher.ended();
+      else this.#watchers.add(watcher);
     });
+  }
+
+  /** Waits for the records of the flow that came from `srcPort`. */
+  async flow(srcPort: number | undefined): Promise<FlowRecords> {
+    const close = await this.line(line => line.event === 'close' && line.src_port === srcPort);
+    const decision = await this.line(line => line.event === 'decision' && line.flow === close.flow);
+    return { decision, close };
+  }
+
+  /** The value of a metric, `labels` as they stand in the exposition; 0 when it has no such series. */
+  async metric(name: string, labels = ''): Promise<number> {
+    const response = await fetch(`${this.admin}/metrics`);
+    const series = (await response.text()).split('\n').find(line => line.startsWith(`${name}${labels} `));
+    return Number(series?.slice(series.lastIndexOf(' ')) ?? 0);
   }
 
   output(): string {
@@ -135,23 +185,33 @@ export class TestDaemon {
   }
 
   /** Ends the daemon by a signal, waits, and removes its directory. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<DaemonExit> {
     this.process.kill(signal);
     const end = await this.exited;
     rmSync(this.directory, { recursive: true, force: true });
     return end;
   }
 
-  #take(line: string): void {
-    try {
-      this.lines.push(JSON.parse(line));
-    } catch {
-      this.otherOutput.push(line);
-    }
-    this.#changed();
+  /** Ends it at once, whatever state it is in: for cleaning up. */
+  kill(): Promise<DaemonExit> {
+    return this.stop('SIGKILL');
   }
 
-  #changed(): void {
-    for (const look of [...this.#watchers]) look();
+  #take(text: string): void {
+    const line = parseLine(text);
+    if (line === null) {
+      this.otherOutput.push(text);
+      return;
+    }
+    this.lines.push(line);
+    for (const watcher of [...this.#watchers]) watcher.take(line);
+  }
+}
+
+function parseLine(text: string): LogLine | null {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }

@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { buildClientHello } from '../support/client-hello.ts';
+import type { TestDaemon } from '../support/daemon.ts';
+import { startEgress } from '../support/egress.ts';
+import { Peer } from '../support/peer.ts';
+import { describePlanes } from '../support/planes.ts';
+import { Scope } from '../support/scope.ts';
+import { buildServerHello } from '../support/server-hello.ts';
+import { Upstream } from '../support/upstream.ts';
+
+const hello = buildClientHello();
+const answer = buildServerHello();
+const IDLE_TIMEOUT_MS = 600;
+const SLOW_BYTES = 64 * 1024 * 1024;
+const MIB = 1024 * 1024;
+
+describePlanes('flows that take their time', dataplane => {
+  const scope = new Scope();
+  let patient: TestDaemon;
+  let hasty: TestDaemon;
+  let upstream: Upstream;
+
+  beforeAll(async () => {
+    upstream = await Upstream.listen();
+    scope.defer(() => upstream.close());
+    patient = await startEgress({ dataplane, upstreamPort: upstream.port });
+    scope.defer(() => patient.kill());
+    hasty = await startEgress({
+      dataplane,
+      upstreamPort: upstream.port,
+      limits: { idleTimeout: `${IDLE_TIMEOUT_MS}ms` },
+    });
+    scope.defer(() => hasty.kill());
+  });
+  afterAll(() => scope.close());
+
+  async function open(daemon: TestDaemon): Promise<{ client: Peer; server: Peer }> {
+    const index = upstream.peers.length;
+    const client = await Peer.dial(daemon.port('tls'));
+    scope.defer(() => client.socket.destroy());
+    await client.send(hello);
+    const server = await upstream.peer(index);
+    await server.send(answer);
+    await client.atLeast(answer.length);
+    return { client, server };
+  }
+
+  it('a response that starts before the request has ended passes', async () => {
+    const { client, server } = await open(patient);
+    for (let part = 1; part <= 5; part++) {
+      await client.send(`request part ${part};`);
+      await server.atLeast(hello.length + part * 'request part 1;'.length);
+      await server.send(`response part ${part};`);
+      await client.atLeast(answer.length + part * 'response part 1;'.length);
+    }
+    client.finish();
+    server.finish();
+    expect((await patient.flow(client.port)).close).toMatchObject({ bytes_out: server.received });
+  });
+
+  it('an idle flow stays usable while many others come and go', async () => {
+    const idle = await open(patient);
+    for (let i = 0; i < 200; i++) {
+      const { client, server } = await open(patient);
+      client.finish();
+      server.finish();
+      await client.end();
+    }
+    await idle.client.send('still here?');
+    const asked = await idle.server.atLeast(hello.length + 'still here?'.length);
+    expect(asked.subarray(hello.length).toString()).toBe('still here?');
+    await idle.server.send('still here');
+    await idle.client.atLeast(answer.length + 'still here'.length);
+  });
+
+  it('idleTimeout ends a flow that is silent, both sides with a reset', async () => {
+    const { client, server } = await open(hasty);
+    expect(await client.end()).toBe('reset');
+    expect(await server.end()).toBe('reset');
+    const { close } = await hasty.flow(client.port);
+    expect(close).toMatchObject({ end: 'idle_timeout' });
+    expect(close.duration_ms).toBeGreaterThanOrEqual(IDLE_TIMEOUT_MS);
+  });
+
+  it('idleTimeout counts from the last byte of either direction', async () => {
+    const { client, server } = await open(hasty);
+    const startMs = performance.now();
+    let turn = 0;
+    while (performance.now() - startMs < 3 * IDLE_TIMEOUT_MS) {
+      const [from, to] = turn++ % 2 === 0 ? [client, server] : [server, client];
+      const before = to.received;
+      await from.send('x');
+      await to.atLeast(before + 1);
+    }
+    expect(await client.end()).toBe('reset');
+    const { close } = await hasty.flow(client.port);
+    expect(close.duration_ms).toBeGreaterThanOrEqual(4 * IDLE_TIMEOUT_MS);
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'a slow reader gets every byte, and the daemon keeps none of them',
+    async () => {
+      const { client, server } = await open(patient);
+      const before = residentBytes(patient);
+      const body = Buffer.alloc(SLOW_BYTES, 'slow reader ');
+      client.socket.pause();
+      const sent = server.send(body);
+      // A second flow, opened and used after the first has filled every buffer on its way.
+      const other = await open(patient);
+      await other.server.send(Buffer.alloc(8 * MIB));
+      await other.client.atLeast(answer.length + 8 * MIB);
+      let peak = 0;
+      client.socket.on('data', () => {
+        client.socket.pause();
+        peak = Math.max(peak, residentBytes(patient));
+        setImmediate(() => client.socket.resume());
+      });
+      client.socket.resume();
+      await client.atLeast(answer.length + SLOW_BYTES);
+      await sent;
+      expect(client.bytes.subarray(answer.length).equals(body)).toBe(true);
+      expect(peak - before).toBeLessThan(SLOW_BYTES / 2);
+    },
+  );
+});
+
+function residentBytes({ process: { pid } }: TestDaemon): number {
+  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  return Number(kib) * 1024;
+}
