@@ -11,6 +11,8 @@ export interface DirectoryWatcher {
 }
 
 export interface WatchOptions {
+  /** The hash of what is loaded: present content that differs is a change. Default: the present content is known. */
+  readonly loadedSha256?: string;
   /** A burst of events is answered once, so long after the last of them. */
   readonly settleMs?: number;
   /** Resolves once the directories are watched. */
@@ -35,31 +37,31 @@ export interface PolicyWatcher {
 export async function watchPolicy(
   path: string,
   onChange: (sha256: string) => void,
-  { settleMs = 100, watchDirectories = watchWithChokidar }: WatchOptions = {},
+  { loadedSha256, settleMs = 100, watchDirectories = watchWithChokidar }: WatchOptions = {},
 ): Promise<PolicyWatcher> {
-  let lastHash: string | null = null;
+  let lastHash = loadedSha256 ?? (await hashPolicy(path));
   let timer: NodeJS.Timeout | undefined;
   let checking: Promise<void> = Promise.resolve();
   let isClosed = false;
 
-  const check = async (isFirst: boolean): Promise<void> => {
+  const check = async (): Promise<void> => {
     if (isClosed) return;
     watcher.add(await directoriesOf(path));
     const hash = await hashPolicy(path);
     if (hash === null || hash === lastHash) return;
     lastHash = hash;
-    if (!isFirst && !isClosed) onChange(hash);
+    if (!isClosed) onChange(hash);
   };
   const onEvent = (): void => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      checking = checking.then(() => check(false));
+      checking = checking.then(check);
     }, settleMs);
     timer.unref();
   };
 
   const watcher = await watchDirectories(await directoriesOf(path), onEvent);
-  await check(true);
+  await check();
   return {
     async close() {
       isClosed = true;

@@ -73,7 +73,9 @@ export class Daemon implements DaemonApi {
       sites: () => this.#sites,
       logDropped: () => this.log.dropped,
     });
-    this.#watcher = await watchPolicy(this.#config.policyPath, () => void this.reload('file'));
+    this.#watcher = await watchPolicy(this.#config.policyPath, () => void this.reload('file'), {
+      loadedSha256: this.#policies.parsed.sha256,
+    });
     this.#state = 'ready';
     this.#sayReady(plane);
   }

@@ -67,6 +67,13 @@ describe('a watched policy', () => {
     expect(await change()).toBe(sha256('two'));
   });
 
+  it('is held against what is loaded already, so that a change before the watch began is seen', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'two');
+    const change = await watching(path, { settleMs: 5, loadedSha256: sha256('one') });
+    expect(await change()).toBe(sha256('two'));
+  });
+
   it('is seen to appear', async () => {
     const path = join(directory, 'policy.yaml');
     const change = await watching(path);
