@@ -56,7 +56,7 @@ describePlanes('real clients reach an allowed host', dataplane => {
         path: incoming.url ?? '',
         body: await text(incoming),
       };
-      outgoing.setHeader('connection', 'close');
+      if (incoming.httpVersionMajor === 1) outgoing.setHeader('connection', 'close');
       outgoing.end(JSON.stringify(seen));
     });
     upstreamPort = await listenOn(server);
@@ -138,7 +138,6 @@ describePlanes('real clients reach an allowed host', dataplane => {
     socket.removeAllListeners('data');
     const asked = request(url, {
       method: 'POST',
-      agent: false,
       createConnection: () => tlsConnect({ socket, servername: 'allowed.example', ca }),
     });
     asked.end('a body');

@@ -8,8 +8,8 @@ import { type Lab, V4, V6 } from './lab.ts';
 
 const PROGRAM = fileURLToPath(new URL('./lab-server.js', import.meta.url));
 
-/** Names that the servers' certificate holds. */
-export const NAMES = ['allowed.example', 'twice.example', 'denied.example', 'moved.example'] as const;
+/** What the servers' certificate holds. */
+const NAMES = ['allowed.example', 'twice.example', 'denied.example', 'moved.example'] as const;
 
 /** What a server says of the connection that a request came in by. */
 export interface ServerAnswer {

@@ -185,7 +185,7 @@ const PROGRAMS = [
   ['openssl', 'version'],
 ] as const;
 
-export function serverAddresses({ site, mirror, attacker, plain, banner }: LabAddresses): string[] {
+function serverAddresses({ site, mirror, attacker, plain, banner }: LabAddresses): string[] {
   return [site, mirror, attacker, plain, banner];
 }
 

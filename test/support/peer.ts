@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 /** One end of a TCP connection in a test: keeps what it receives, and how the other side ended. */
 export class Peer {
   readonly socket: Socket;
+  /** Our own port; the socket forgets it when it closes. */
+  readonly port: number | undefined;
   /** Bytes received so far, whether kept or not. */
   received = 0;
   #chunks: Buffer[] = [];
@@ -13,6 +15,7 @@ export class Peer {
   /** The socket must be half-open capable; `keep` false only counts. */
   constructor(socket: Socket, keep = true) {
     this.socket = socket;
+    this.port = socket.localPort;
     socket.setNoDelay();
     socket.on('data', (chunk: Buffer) => {
       this.received += chunk.length;
@@ -40,10 +43,6 @@ export class Peer {
 
   get text(): string {
     return this.bytes.toString('latin1');
-  }
-
-  get port(): number | undefined {
-    return this.socket.localPort;
   }
 
   /** Writes and waits until the kernel has taken it. */

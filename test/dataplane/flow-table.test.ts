@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { Counters } from '../../src/dataplane/counters.ts';
+import type { DecisionEvent, FlowEnd } from '../../src/dataplane/events.ts';
+import type { Flow } from '../../src/dataplane/flow.ts';
+import { FlowTable, type FlowWire } from '../../src/dataplane/flow-table.ts';
+import { makeGuard } from '../../src/dataplane/guard.ts';
+import { SourceCounts } from '../../src/dataplane/source-counts.ts';
+import type { Endpoint } from '../../src/dataplane/wire.ts';
+import { ip } from '../resolve/support.ts';
+import { compiled, FakeAttempt, FakeClock, FakeResolver, FakeWire, LISTENERS, SETTINGS, ZONE } from './support.ts';
+
+class TableWire extends FakeWire implements FlowWire<FakeAttempt> {
+  override readonly client: Endpoint;
+  flow: Flow<FakeAttempt> | null = null;
+
+  constructor(source: string) {
+    super(null);
+    this.client = { ip: ip(source), port: 50_000 };
+  }
+
+  attach(flow: Flow<FakeAttempt>): void {
+    this.flow = flow;
+  }
+
+  abandon(end: FlowEnd): void {
+    this.flow?.abandon(end);
+  }
+}
+
+function tableOf(limits: { flowLimit?: number; flowsPerSource?: number }, shared = { counters: Counters.create(2, 2), sources: new SourceCounts() }) {
+  const decisions: DecisionEvent[] = [];
+  const guard = makeGuard({ allow: [], deny: [] }, []);
+  const table = new FlowTable<FakeAttempt>({
+    world: {
+      settings: SETTINGS,
+      resolver: new FakeResolver(ZONE, address => guard.judge(address)),
+      guard,
+      timers: new FakeClock().timers,
+      observer: { decided: event => decisions.push(event), closed: () => {} },
+      policy: () => compiled(),
+      nextFlowId: () => 'flow',
+    },
+    ...shared,
+    own: shared.counters.worker(0),
+    flowLimit: 100,
+    flowsPerSource: 0,
+    ...limits,
+  });
+  const serve = (source = '192.0.2.1', index = 0): TableWire => {
+    const wire = new TableWire(source);
+    table.serve(wire, LISTENERS.sni, index);
+    return wire;
+  };
+  return { table, serve, decisions, counters: shared.counters };
+}
+
+const reasons = (decisions: readonly DecisionEvent[]) => decisions.map(({ reason }) => reason);
+
+describe('FlowTable', () => {
+  it('counts the flows that are open, by listener', () => {
+    const { table, serve, counters } = tableOf({});
+    const first = serve();
+    serve('192.0.2.1', 1);
+    expect([table.size, counters.openFlows(0), counters.openFlows(1)]).toEqual([2, 1, 1]);
+    first.flow?.clientReset();
+    expect([table.size, counters.openFlows(0), counters.openFlows(1)]).toEqual([1, 0, 1]);
+  });
+
+  it('refuses the flow past the limit, says so, and keeps no trace of it', () => {
+    const { table, serve, decisions, counters } = tableOf({ flowLimit: 2 });
+    const first = serve();
+    serve();
+    expect(serve().calls).toEqual(['hangUp nothing']);
+    expect(reasons(decisions)).toEqual(['flow_limit']);
+    expect([table.size, counters.allOpenFlows()]).toEqual([2, 2]);
+    first.flow?.clientReset();
+    serve();
+    expect(table.size).toBe(2);
+  });
+
+  it('counts the flows of other workers against the limit', () => {
+    const { serve, decisions, counters } = tableOf({ flowLimit: 2 });
+    const other = counters.worker(1);
+    other.opened(1);
+    other.opened(0);
+    serve();
+    expect(reasons(decisions)).toEqual(['flow_limit']);
+  });
+
+  it('refuses the flow past a source’s limit, and no other source’s', () => {
+    const { table, serve, decisions } = tableOf({ flowsPerSource: 1 });
+    const first = serve('192.0.2.1');
+    serve('192.0.2.1');
+    serve('192.0.2.2');
+    expect(reasons(decisions)).toEqual(['source_limit']);
+    expect(table.size).toBe(2);
+    first.flow?.clientReset();
+    serve('192.0.2.1');
+    expect(reasons(decisions)).toEqual(['source_limit', 'client_closed']);
+  });
+
+  it('gives a source back what a refused flow never took', () => {
+    const { serve, decisions } = tableOf({ flowsPerSource: 2 });
+    const open = [serve(), serve()];
+    for (let i = 0; i < 5; i++) serve();
+    for (const wire of open) wire.flow?.clientReset();
+    decisions.length = 0;
+    for (let i = 0; i < 3; i++) serve();
+    expect(reasons(decisions)).toEqual(['source_limit']);
+  });
+
+  it('does not count a flow that the flow limit refused against its source', () => {
+    const shared = { counters: Counters.create(2, 2), sources: new SourceCounts() };
+    const { serve } = tableOf({ flowLimit: 1, flowsPerSource: 1 }, shared);
+    const first = serve('192.0.2.1');
+    serve('192.0.2.2');
+    first.flow?.clientReset();
+    expect(shared.sources.tryOpen(ip('192.0.2.2'), 1)).toBe(true);
+    expect(shared.sources.tryOpen(ip('192.0.2.1'), 1)).toBe(true);
+  });
+
+  it('ends all flows', () => {
+    const { table, serve, counters } = tableOf({});
+    const wires = [serve(), serve(), serve()];
+    table.abandonAll('drained');
+    expect([table.size, counters.allOpenFlows()]).toEqual([0, 0]);
+    expect(wires.map(({ calls }) => calls)).toEqual([['reset'], ['reset'], ['reset']]);
+  });
+});
