@@ -17,7 +17,7 @@ import { Mailbox, type MessagePipe } from './mailbox.ts';
 import type { WorkerSetup } from './messages.ts';
 import { PipePool } from './pipe-pool.ts';
 import { Socket } from './socket.ts';
-import { originalDestination, type SocketAddress } from './sockets.ts';
+import { localAddress, originalDestination, type SocketAddress } from './sockets.ts';
 
 /** One data plane thread: accepts on its own listening sockets and serves its own flows. */
 export class WorkerLoop {
@@ -93,11 +93,17 @@ export class WorkerLoop {
     this.#flows.serve(wire, listener, index);
   }
 
-  /** Where a redirected client was going; null for one that came to the listener itself, which would be a loop. */
+  /**
+   * Where a redirected client was going; null for one that came to a listener of ours, which would be a loop. Besides
+   * the addresses that the system lists, the socket's own tells: those of interfaces without carrier, and blocks routed
+   * `local`, are in no list.
+   */
   #destinationOf(fd: number, client: Endpoint): Endpoint | null {
-    const destination = originalDestination(this.#loop.ffi.libc, fd, client.ip.family);
+    const { libc } = this.#loop.ffi;
+    const destination = originalDestination(libc, fd, client.ip.family);
     if (destination === null || this.#world.guard.isOwn(destination.ip, destination.port)) return null;
-    return destination;
+    const here = localAddress(libc, fd);
+    return here.port === destination.port && here.ip.equals(destination.ip) ? null : destination;
   }
 
   #drain(): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { END_OF_STREAM, FAILED, WOULD_BLOCK } from '../../../src/dataplane/epoll/socket.ts';
-import { FarEnd, isLinux, Lab, pattern } from './support.ts';
+import { isLinux, Lab, pattern } from './support.ts';
 
 describe.skipIf(!isLinux)('EventLoop and Socket (Linux only)', () => {
   it('tells the owner when bytes have come, once', () => {
@@ -136,11 +136,5 @@ describe.skipIf(!isLinux)('EventLoop and Socket (Linux only)', () => {
     lab.loop.watchReadable(other.fd, { ready: mask => events.push(mask) });
     lab.turn();
     expect(events).toEqual([1]);
-  });
-
-  it('keeps far ends that hold the same descriptor number apart', () => {
-    const lab = new Lab();
-    const { near, far } = lab.connect();
-    expect(new FarEnd(lab, far.fd).fd).not.toBe(near.fd);
   });
 });

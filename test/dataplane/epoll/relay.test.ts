@@ -103,8 +103,6 @@ class RelayRig {
   }
 }
 
-const sha = (bytes: Uint8Array) => Buffer.compare(bytes, Buffer.alloc(0)) === 0 ? 'nothing' : `${bytes.length} bytes`;
-
 describe.skipIf(!isLinux)('Relay (Linux only)', () => {
   it('sends the head first, then what the client says, both ways', () => {
     const rig = new RelayRig({ head: Buffer.from('head ') });
@@ -161,7 +159,7 @@ describe.skipIf(!isLinux)('Relay (Linux only)', () => {
     expect(sent.length).toBeLessThan(64 << 20);
     rig.server.finish();
     const { bytes, last } = rig.readAll(rig.client);
-    expect([sha(bytes), last]).toEqual([sha(sent), 'end']);
+    expect([bytes.length, last]).toEqual([sent.length, 'end']);
     expect(Buffer.compare(bytes, sent)).toBe(0);
   });
 

@@ -1,0 +1,94 @@
+import type { DaemonApi, ExplainQuestion, ReloadOutcome, Status } from '../../src/admin/daemon-api.ts';
+import type { RuleStatus } from '../../src/observe/rule-hits.ts';
+import type { Site } from '../../src/observe/sites.ts';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { type Explanation, explain } from '../../src/policy/explain.ts';
+import { Policy } from '../../src/policy/policy.ts';
+import { policyOf, rule } from '../policy/reference.ts';
+
+export const STATUS: Status = {
+  version: '9.9.9',
+  gateway: 'gw-1',
+  pid: 42,
+  startedMs: Date.UTC(2026, 0, 1),
+  state: 'ready',
+  dataplane: { kind: 'epoll', workers: 2, flowLimit: 1_000 },
+  listeners: [{ name: 'proxy', kind: 'explicit', address: '127.0.0.1:3128', openFlows: 3 }],
+  policy: {
+    path: '/etc/policy.yaml',
+    sha256: '5a'.repeat(32),
+    mode: 'observe',
+    observeUntilMs: null,
+    rules: 1,
+    loadedMs: Date.UTC(2026, 0, 1),
+    lastReloadErrors: [],
+  },
+  bytes: { out: 10, in: 20 },
+  sites: 1,
+  logLinesDropped: 0,
+};
+
+export const SITE: Site = {
+  host: 'a.example',
+  protocol: 'tcp',
+  port: 443,
+  firstSeenMs: 1,
+  lastSeenMs: 2,
+  states: { MATCHED: 1, NO_MATCH: 0, DENIED: 0 },
+  actions: { allow: 1, deny: 0, 'would-deny': 0 },
+  lastRule: 'allowed',
+  bytesOut: 1,
+  bytesIn: 2,
+};
+
+export const RULE: RuleStatus = {
+  name: 'allowed',
+  action: 'allow',
+  place: 'policy.yaml:2',
+  hits: 7,
+  firstMs: 1,
+  lastMs: Date.UTC(2026, 0, 2),
+};
+
+const PARSED = policyOf([rule('allowed', ['a.example'])]);
+const POLICY = Policy.from(compilePolicy(PARSED));
+
+/** A daemon that answers what its fields say and notes what it was asked. */
+export class FakeDaemon implements DaemonApi {
+  current: Status = STATUS;
+  outcome: ReloadOutcome = { result: 'success', policy: STATUS.policy, warnings: [] };
+  readonly reloads: string[] = [];
+  readonly questions: string[] = [];
+  metricsFault: Error | null = null;
+
+  isReady(): boolean {
+    return this.current.state === 'ready';
+  }
+
+  status(): Status {
+    return this.current;
+  }
+
+  sites(): Site[] {
+    return [SITE];
+  }
+
+  rules(): RuleStatus[] {
+    return [RULE];
+  }
+
+  explain(question: ExplainQuestion): Explanation {
+    this.questions.push(`${question.hostname}:${question.port} from ${question.source}`);
+    return explain(PARSED, POLICY, { ...question, nowMs: 0 });
+  }
+
+  async reload(trigger: string): Promise<ReloadOutcome> {
+    this.reloads.push(trigger);
+    return this.outcome;
+  }
+
+  async metrics(): Promise<{ contentType: string; body: string }> {
+    if (this.metricsFault !== null) throw this.metricsFault;
+    return { contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'sallyport_sites 1\n' };
+  }
+}
