@@ -9,10 +9,10 @@ import { type PolicyWatcher, watchPolicy } from '../config/watch.ts';
 import type { DataPlane } from '../dataplane/data-plane.ts';
 import type { Listener } from '../dataplane/listener.ts';
 import type { Endpoint } from '../dataplane/wire.ts';
+import { Collector } from '../observe/collector.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
-import { fanOut } from '../observe/observer.ts';
-import { RuleHitCounter, type RuleStatus } from '../observe/rule-hits.ts';
+import { RuleHits, type RuleStatus } from '../observe/rule-hits.ts';
 import { type Site, Sites } from '../observe/sites.ts';
 import { Cidr, IpAddress } from '../policy/address.ts';
 import { type Explanation, explain } from '../policy/explain.ts';
@@ -37,7 +37,7 @@ export class Daemon implements DaemonApi {
   readonly #startedMs = Date.now();
   readonly #metrics = new Metrics({ version: packageVersion() });
   readonly #sites = new Sites();
-  readonly #ruleHits = new RuleHitCounter();
+  readonly #ruleHits = new RuleHits();
   readonly #policies: PolicyStore;
   #state: Status['state'] = 'starting';
   #plane: DataPlane | null = null;
@@ -139,7 +139,7 @@ export class Daemon implements DaemonApi {
       name,
       action,
       place: `${location.file}:${location.line}`,
-      ...this.#ruleHits.hits(name),
+      ...this.#ruleHits.of(name),
     }));
   }
 
@@ -156,31 +156,38 @@ export class Daemon implements DaemonApi {
   }
 
   #startPlane(adminAddress: SocketAddress, onFatal: (error: Error) => void): Promise<DataPlane> {
-    const { listeners, limits, destinations, onDeny, workers, dataplane } = this.#config;
+    const { listeners, limits, destinations, onDeny, workers, dataplane, log } = this.#config;
+    const collector = new Collector({
+      log: this.log,
+      metrics: this.#metrics,
+      sites: this.#sites,
+      ruleHits: this.#ruleHits,
+    });
     return startDataPlane(
-      dataplane,
+      {
+        kind: dataplane,
+        workers: workers === 'auto' ? availableParallelism() : workers,
+        reporter: { format: log.format, gateway: this.#gateway, saysFlows: this.log.saysFlows },
+        onReport: report => collector.collect(report),
+        onFatal,
+        onFallback: cause =>
+          this.log.warn(`epoll cannot be had, using the portable data plane: ${cause}`, {
+            event: 'dataplane_fallback',
+          }),
+      },
       {
         listeners: listeners.map(config => ({
           listener: flowListener(config, this.#gateway),
           address: toEndpoint(config),
         })),
         settings: { ...limits, onDeny, halfClosedTimeoutMs: HALF_CLOSED_TIMEOUT_MS },
-        workers: workers === 'auto' ? availableParallelism() : workers,
         flowLimit: limits.flows,
         flowsPerSource: limits.flowsPerSource,
         guard: destinations,
         ownAddresses: [toEndpoint(adminAddress)],
         policy: this.#policies.policy,
         resolver: makeResolver(this.#config),
-        observer: fanOut([this.log, this.#metrics, this.#sites, this.#ruleHits], (_subscriber, error) =>
-          this.log.error(`a subscriber of flow events failed: ${error}`, { event: 'subscriber_error' }),
-        ),
-        onFatal,
       },
-      cause =>
-        this.log.warn(`epoll cannot be had, using the portable data plane: ${cause}`, {
-          event: 'dataplane_fallback',
-        }),
     );
   }
 

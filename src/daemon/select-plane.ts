@@ -1,25 +1,31 @@
 import type { DataPlane, DataPlaneOptions } from '../dataplane/data-plane.ts';
+import { type Report, Reporter, type ReporterSettings } from '../observe/reporter.ts';
 
-/**
- * Starts the data plane that the configuration asks for. `auto` takes epoll, and the portable one where epoll cannot
- * be had; `onFallback` hears why. Throws ListenError.
- */
-export async function startDataPlane(
-  kind: 'auto' | 'epoll' | 'portable',
-  options: DataPlaneOptions,
-  onFallback: (cause: unknown) => void,
-): Promise<DataPlane> {
+export interface PlaneChoice {
+  readonly kind: 'auto' | 'epoll' | 'portable';
+  readonly workers: number;
+  readonly reporter: ReporterSettings;
+  readonly onReport: (report: Report) => void;
+  readonly onFatal: (error: Error) => void;
+  /** Hears why `auto` could not take epoll. */
+  readonly onFallback: (cause: unknown) => void;
+}
+
+/** Starts the data plane that the configuration asks for; `auto` is epoll where it can be had. Throws ListenError. */
+export async function startDataPlane(choice: PlaneChoice, options: DataPlaneOptions): Promise<DataPlane> {
+  const { kind, workers, reporter, onReport, onFatal, onFallback } = choice;
   if (kind !== 'portable') {
     const { loadFfi } = await import('../dataplane/epoll/libc.ts');
     const ffi = attempt(loadFfi);
     if (ffi.ok || kind === 'epoll') {
       const { startEpollPlane } = await import('../dataplane/epoll/epoll-plane.ts');
-      return startEpollPlane(options);
+      const program = new URL('./epoll-worker.js', import.meta.url);
+      return startEpollPlane({ ...options, workers, program, programSettings: reporter, onReport, onFatal });
     }
     onFallback(ffi.error);
   }
   const { startPortablePlane } = await import('../dataplane/portable/portable-plane.ts');
-  return startPortablePlane(options);
+  return startPortablePlane({ ...options, reporter: new Reporter(reporter), onReport });
 }
 
 function attempt(act: () => unknown): { ok: true } | { ok: false; error: unknown } {

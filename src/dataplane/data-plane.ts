@@ -1,6 +1,5 @@
 import type { Policy } from '../policy/policy.ts';
 import type { Resolver } from '../resolve/resolver.ts';
-import type { FlowObserver } from './events.ts';
 import type { PlainExceptions } from './guard.ts';
 import type { Listener } from './listener.ts';
 import type { Endpoint, RelayedBytes } from './wire.ts';
@@ -20,8 +19,6 @@ export interface ListenerAddress {
 export interface DataPlaneOptions {
   readonly listeners: readonly ListenerAddress[];
   readonly settings: FlowSettings & RelaySettings;
-  /** Threads; a data plane that has only one ignores it. */
-  readonly workers: number;
   /** Open flows at most; `auto`: what the limit of open descriptors allows. */
   readonly flowLimit: number | 'auto';
   /** Open flows of one source address at most; 0: no limit. */
@@ -31,9 +28,6 @@ export interface DataPlaneOptions {
   readonly ownAddresses: readonly Endpoint[];
   readonly policy: Policy;
   readonly resolver: Resolver;
-  readonly observer: FlowObserver;
-  /** A worker has died: the data plane no longer serves. */
-  readonly onFatal: (error: Error) => void;
 }
 
 /** Accepts flows and serves them until drained. */

@@ -1,7 +1,7 @@
 import type { IpAddress } from '../policy/address.ts';
 import type { Decision } from '../policy/decision.ts';
 import type { Hostname } from '../policy/hostname.ts';
-import type { DialFailure, FlowEnd, FlowIdentity, FlowObserver, FlowProtocol } from './events.ts';
+import type { DialFailure, FlowEnd, FlowObserver, FlowProtocol } from './events.ts';
 import type { Endpoint, RelayedBytes } from './wire.ts';
 
 /** What is known of one flow for its two records, and the only one who writes them: each once. */
@@ -45,26 +45,9 @@ export class FlowRecorder {
     this.#dialMs = performance.now() - this.#dialStartedMs;
   }
 
-  decided(decision: Decision): void {
+  decided({ state, action, reason, rule }: Decision): void {
     this.#isDecided = true;
-    this.#observer.decided({ ...this.#identity(), ...decision, timeMs: Date.now(), sniffMs: this.#sniffMs });
-  }
-
-  closed(end: FlowEnd, bytes: RelayedBytes, dialFailure: DialFailure | null): void {
-    this.#observer.closed({
-      ...this.#identity(),
-      timeMs: Date.now(),
-      bytesOut: bytes.out,
-      bytesIn: bytes.in,
-      durationMs: performance.now() - this.#acceptedMs,
-      end,
-      dialMs: this.#dialMs,
-      dialFailure,
-    });
-  }
-
-  #identity(): FlowIdentity {
-    return {
+    this.#observer.decided({
       flow: this.#id,
       listener: this.#listener,
       srcIp: this.#client.ip.toString(),
@@ -73,6 +56,32 @@ export class FlowRecorder {
       dstPort: this.dstPort,
       hostname: this.hostname,
       protocol: this.protocol,
-    };
+      timeMs: Date.now(),
+      state,
+      action,
+      reason,
+      rule,
+      sniffMs: this.#sniffMs,
+    });
+  }
+
+  closed(end: FlowEnd, bytes: RelayedBytes, dialFailure: DialFailure | null): void {
+    this.#observer.closed({
+      flow: this.#id,
+      listener: this.#listener,
+      srcIp: this.#client.ip.toString(),
+      srcPort: this.#client.port,
+      dstIp: this.dstIp?.toString() ?? null,
+      dstPort: this.dstPort,
+      hostname: this.hostname,
+      protocol: this.protocol,
+      timeMs: Date.now(),
+      bytesOut: bytes.out,
+      bytesIn: bytes.in,
+      durationMs: performance.now() - this.#acceptedMs,
+      end,
+      dialMs: this.#dialMs,
+      dialFailure,
+    });
   }
 }

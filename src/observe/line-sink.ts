@@ -45,13 +45,13 @@ export class LineSink {
     return this.#dropped;
   }
 
-  /** Takes one line, its newline included. */
-  write(line: string): void {
-    if (this.#pending.length + line.length > this.#maxPending) {
-      this.#dropped++;
+  /** Takes one or more lines, each with its newline. */
+  write(lines: string): void {
+    if (this.#pending.length + lines.length > this.#maxPending) {
+      this.#dropped += countLines(Buffer.from(lines));
       return;
     }
-    this.#pending += line;
+    this.#pending += lines;
     if (this.#state === 'writing' || this.#state === 'retrying') return;
     if (this.#pending.length >= CHUNK_LENGTH) this.#writeChunk();
     else if (this.#state === 'idle') this.#writeAfter('lingering', LINGER_MS);

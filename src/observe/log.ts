@@ -1,8 +1,7 @@
 import { pino } from 'pino';
-import type { CloseEvent, DecisionEvent, FlowObserver } from '../dataplane/events.ts';
 import { escapeText, escapeValue } from './escape.ts';
+import { isoTime } from './flow-lines.ts';
 import { LineSink } from './line-sink.ts';
-import { closeMessage, closeRecord, decisionMessage, decisionRecord, isoTime } from './log-record.ts';
 import { openStdout } from './stdout.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -32,10 +31,11 @@ export interface LogOptions {
 }
 
 /** The daemon's one log: flow records and operational messages. No verb throws or waits for the reader. */
-export interface Log extends FlowObserver {
-  /** `suppressed`: identical decisions left out since the last one said. */
-  decided(event: DecisionEvent, suppressed?: number): void;
-  closed(event: CloseEvent): void;
+export interface Log {
+  /** Whether the level lets flow records, which are `info`, through. */
+  readonly saysFlows: boolean;
+  /** Writes finished lines, each with its newline: flow records, which are put together where flows run. */
+  writeLines(lines: string): void;
   debug(message: string, fields: LogFields): void;
   info(message: string, fields: LogFields): void;
   warn(message: string, fields: LogFields): void;
@@ -68,7 +68,6 @@ export function createLog({
 }: LogOptions): Log {
   const writeLine = format === 'json' ? jsonWriter(destination) : textWriter(destination);
   const isEnabled = (level: LogLevel) => RANKS[level] >= RANKS[threshold];
-  const saysFlows = isEnabled('info');
 
   function operational(level: LogLevel) {
     if (!isEnabled(level)) return () => {};
@@ -77,13 +76,8 @@ export function createLog({
   }
 
   return {
-    decided(event, suppressed = 0) {
-      if (!saysFlows) return;
-      writeLine('info', decisionRecord(event, gateway, suppressed), decisionMessage(event, gateway));
-    },
-    closed(event) {
-      if (saysFlows) writeLine('info', closeRecord(event, gateway), closeMessage(event, gateway));
-    },
+    saysFlows: isEnabled('info'),
+    writeLines: lines => destination.write(lines),
     debug: operational('debug'),
     info: operational('info'),
     warn: operational('warn'),
@@ -101,7 +95,7 @@ function jsonWriter(destination: LogDestination): WriteLine {
     {
       level: 'debug',
       base: null,
-      timestamp: false, // a flow record's time is its event's: it stands among the fields
+      timestamp: false, // it stands among the fields, from the same clock as flow records'
       formatters: { level: label => ({ level: label }) },
     },
     destination,
@@ -109,13 +103,10 @@ function jsonWriter(destination: LogDestination): WriteLine {
   return (level, fields, message) => logger[level](fields, message);
 }
 
-/** Flow records are their message, which parsers know; messages are event, text and fields. */
+/** A message is its event, its text and its fields. */
 function textWriter(destination: LogDestination): WriteLine {
   return (level, { time, event, gateway, ...rest }, message) => {
-    const isFlow = event === 'decision' || event === 'close';
-    const body = isFlow
-      ? message
-      : [escapeValue(event), escapeText(message), ...Object.entries(rest).map(textField)].join(' ');
+    const body = [escapeValue(event), escapeText(message), ...Object.entries(rest).map(textField)].join(' ');
     destination.write(`${time} ${level} ${body}\n`);
   };
 }

@@ -1,6 +1,9 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { CloseEvent, DecisionEvent, DialFailure, FlowObserver } from '../dataplane/events.ts';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { DialFailure } from '../dataplane/events.ts';
 import type { Mode } from '../policy/decision.ts';
+import { DIAL_BUCKETS, FLOW_BUCKETS, SNIFF_BUCKETS } from './buckets.ts';
+import type { Tally } from './flow-tally.ts';
+import { SummedHistogram } from './summed-histogram.ts';
 
 /** Live values, read at each scrape. */
 export interface MetricSources {
@@ -34,18 +37,11 @@ const DIAL_FAILURES = [
 ] as const satisfies readonly DialFailure[];
 const LIMITS = ['flows', 'flowsPerSource', 'undecided', 'descriptors'] as const satisfies readonly Limit[];
 
-/** A sniff waits for the client's first packet: a round trip, or until `helloTimeout`. */
-const SNIFF_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
-/** A dial takes a round trip; a lost SYN costs a second, then three. */
-const DIAL_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** From a short request to a connection held for a day. */
-const FLOW_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400];
-
 /**
- * All metrics, in a registry of their own; the only place that knows prom-client. No label ever holds a hostname or
+ * All metrics, in a registry of their own; with its histogram, the only place that knows prom-client. No label ever holds a hostname or
  * an address: their values come from the configuration and from closed lists.
  */
-export class Metrics implements FlowObserver {
+export class Metrics {
   readonly #registry = new Registry();
   readonly #now: () => number;
   readonly #maxRuleSeries: number;
@@ -54,9 +50,9 @@ export class Metrics implements FlowObserver {
 
   readonly #flows: Counter<'listener' | 'protocol' | 'action' | 'reason'>;
   readonly #ruleHits: Counter<'rule'>;
-  readonly #sniffSeconds: Histogram;
-  readonly #dialSeconds: Histogram;
-  readonly #flowSeconds: Histogram;
+  readonly #sniffSeconds: SummedHistogram;
+  readonly #dialSeconds: SummedHistogram;
+  readonly #flowSeconds: SummedHistogram;
   readonly #dialFailures: Counter<'cause'>;
   readonly #lastReloadSuccessful: Gauge;
   readonly #lastReloadSuccess: Gauge;
@@ -89,22 +85,22 @@ export class Metrics implements FlowObserver {
       labelNames: ['rule'],
       registers,
     });
-    this.#sniffSeconds = new Histogram({
+    this.#sniffSeconds = new SummedHistogram({
       name: 'sallyport_sniff_seconds',
       help: 'From accept until the name was read',
-      buckets: SNIFF_BUCKETS,
+      buckets: [...SNIFF_BUCKETS],
       registers,
     });
-    this.#dialSeconds = new Histogram({
+    this.#dialSeconds = new SummedHistogram({
       name: 'sallyport_dial_seconds',
       help: 'From the start of a dial until connected',
-      buckets: DIAL_BUCKETS,
+      buckets: [...DIAL_BUCKETS],
       registers,
     });
-    this.#flowSeconds = new Histogram({
+    this.#flowSeconds = new SummedHistogram({
       name: 'sallyport_flow_seconds',
       help: 'From accept to close',
-      buckets: FLOW_BUCKETS,
+      buckets: [...FLOW_BUCKETS],
       registers,
     });
     this.#dialFailures = new Counter({
@@ -158,19 +154,18 @@ export class Metrics implements FlowObserver {
     this.#sources = { ...this.#sources, ...sources };
   }
 
-  decided(event: DecisionEvent): void {
-    const { listener, protocol, action, reason, rule } = event;
-    this.#flows.inc({ listener, protocol, action, reason: reason ?? 'none' });
-    this.#sniffSeconds.observe(event.sniffMs / 1_000);
-    if (rule !== null) this.#ruleHits.inc({ rule: this.#ruleLabel(rule) });
-    if (reason === 'flow_limit') this.limitReached('flows');
-    if (reason === 'source_limit') this.limitReached('flowsPerSource');
-  }
-
-  closed(event: CloseEvent): void {
-    this.#flowSeconds.observe(event.durationMs / 1_000);
-    if (event.dialMs !== null) this.#dialSeconds.observe(event.dialMs / 1_000);
-    if (event.dialFailure !== null) this.#dialFailures.inc({ cause: event.dialFailure });
+  /** Adds what flows did meanwhile. */
+  add(tally: Tally): void {
+    for (const { listener, protocol, action, reason, flows } of tally.decisions) {
+      this.#flows.inc({ listener, protocol, action, reason: reason ?? 'none' }, flows);
+      if (reason === 'flow_limit') this.limitReached('flows', flows);
+      if (reason === 'source_limit') this.limitReached('flowsPerSource', flows);
+    }
+    for (const { rule, hits } of tally.rules) this.#ruleHits.inc({ rule: this.#ruleLabel(rule) }, hits);
+    for (const cause of tally.dialFailures) this.#dialFailures.inc({ cause });
+    this.#sniffSeconds.add(tally.sniffSeconds);
+    this.#dialSeconds.add(tally.dialSeconds);
+    this.#flowSeconds.add(tally.flowSeconds);
   }
 
   /** A policy came into force: at start, by a reload, or by a change of mode. */

@@ -1,39 +1,38 @@
-import type { CloseEvent, DecisionEvent, FlowObserver } from '../dataplane/events.ts';
+import type { RuleCount } from './flow-tally.ts';
 
 /** How often a rule decided. Times are epoch milliseconds, null before the first. */
-export interface RuleHits {
+export interface HitCount {
   readonly hits: number;
   readonly firstMs: number | null;
   readonly lastMs: number | null;
 }
 
 /** A rule as the running policy has it, and its hits. */
-export interface RuleStatus extends RuleHits {
+export interface RuleStatus extends HitCount {
   readonly name: string;
   readonly action: 'allow' | 'deny';
   /** `file:line`. */
   readonly place: string;
 }
 
-const NEVER: RuleHits = { hits: 0, firstMs: null, lastMs: null };
+const NEVER: HitCount = { hits: 0, firstMs: null, lastMs: null };
 
-/** Counts hits by rule name, so that they survive reloads; bounded because rule names come and go with them. */
-export class RuleHitCounter implements FlowObserver {
-  readonly #byName = new Map<string, RuleHits>();
+/** Hits by rule name, so that they survive reloads. */
+export class RuleHits {
+  readonly #byName = new Map<string, HitCount>();
 
-  decided({ rule, timeMs }: DecisionEvent): void {
-    if (rule === null) return;
-    const before = this.hits(rule);
-    this.#byName.set(rule, { hits: before.hits + 1, firstMs: before.firstMs ?? timeMs, lastMs: timeMs });
+  add(counts: readonly RuleCount[]): void {
+    for (const { rule, hits, firstMs, lastMs } of counts) {
+      const before = this.of(rule);
+      this.#byName.set(rule, { hits: before.hits + hits, firstMs: before.firstMs ?? firstMs, lastMs });
+    }
   }
 
-  closed(_event: CloseEvent): void {}
-
-  hits(rule: string): RuleHits {
+  of(rule: string): HitCount {
     return this.#byName.get(rule) ?? NEVER;
   }
 
-  /** Forgets the rules that are not among `names`. */
+  /** Forgets the rules that are not among `names`: rule names come and go with reloads. */
   keepOnly(names: ReadonlySet<string>): void {
     for (const name of this.#byName.keys()) if (!names.has(name)) this.#byName.delete(name);
   }

@@ -1,6 +1,6 @@
-import type { CloseEvent, DecisionEvent, FlowIdentity, FlowObserver } from '../dataplane/events.ts';
 import type { Action, State } from '../policy/decision.ts';
 import { LruMap } from '../resolve/lru-map.ts';
+import { type SiteCount, siteKey } from './flow-tally.ts';
 
 /** One visited place, and what became of the flows to it. Times are epoch milliseconds. */
 export interface Site {
@@ -21,24 +21,12 @@ export interface Site {
   readonly bytesIn: number;
 }
 
-interface MutableSite {
-  readonly host: string;
-  readonly port: number;
-  readonly firstSeenMs: number;
-  lastSeenMs: number;
-  readonly states: Record<State, number>;
-  readonly actions: Record<Action, number>;
-  lastRule: string | null;
-  bytesOut: number;
-  bytesIn: number;
-}
-
 /**
  * The discovery table: which sites were visited. A flow counts when its decision is said, whatever the action.
  * Bounded: the site seen longest ago makes room. A flow without hostname and address is no site.
  */
-export class Sites implements FlowObserver {
-  readonly #sites: LruMap<string, MutableSite>;
+export class Sites {
+  readonly #sites: LruMap<string, SiteCount>;
   #evictions = 0;
 
   constructor(maxSites = 10_000) {
@@ -54,23 +42,15 @@ export class Sites implements FlowObserver {
     return this.#evictions;
   }
 
-  decided(event: DecisionEvent): void {
-    const host = hostOf(event);
-    if (host === null) return;
-    const site = this.#sites.use(siteKey(host, event.dstPort)) ?? this.#add(host, event);
-    site.lastSeenMs = event.timeMs;
-    site.states[event.state]++;
-    site.actions[event.action]++;
-    site.lastRule = event.rule;
-  }
-
-  closed(event: CloseEvent): void {
-    const host = hostOf(event);
-    if (host === null) return;
-    const site = this.#sites.peek(siteKey(host, event.dstPort));
-    if (site === undefined) return;
-    site.bytesOut += event.bytesOut;
-    site.bytesIn += event.bytesIn;
+  /** Adds what flows to some sites did meanwhile. Bytes alone, of a flow that closed, make no site. */
+  add(counts: readonly SiteCount[]): void {
+    for (const count of counts) {
+      const key = siteKey(count.host, count.port);
+      const isDecided = count.lastRule !== undefined;
+      const site = isDecided ? this.#sites.use(key) : this.#sites.peek(key);
+      if (site !== undefined) addTo(site, count);
+      else if (isDecided && this.#sites.set(key, count)) this.#evictions++;
+    }
   }
 
   /** In the order first seen. */
@@ -78,6 +58,7 @@ export class Sites implements FlowObserver {
     return this.#sites.values().map(site => ({
       ...site,
       protocol: 'tcp',
+      lastRule: site.lastRule ?? null,
       states: { ...site.states },
       actions: { ...site.actions },
     }));
@@ -87,28 +68,15 @@ export class Sites implements FlowObserver {
   reset(): void {
     this.#sites.clear();
   }
+}
 
-  #add(host: string, event: DecisionEvent): MutableSite {
-    const site: MutableSite = {
-      host,
-      port: event.dstPort,
-      firstSeenMs: event.timeMs,
-      lastSeenMs: event.timeMs,
-      states: { MATCHED: 0, NO_MATCH: 0, DENIED: 0 },
-      actions: { allow: 0, deny: 0, 'would-deny': 0 },
-      lastRule: null,
-      bytesOut: 0,
-      bytesIn: 0,
-    };
-    if (this.#sites.set(siteKey(host, event.dstPort), site)) this.#evictions++;
-    return site;
+function addTo(site: SiteCount, more: SiteCount): void {
+  for (const state of ['MATCHED', 'NO_MATCH', 'DENIED'] as const) site.states[state] += more.states[state];
+  for (const action of ['allow', 'deny', 'would-deny'] as const) site.actions[action] += more.actions[action];
+  if (more.lastRule !== undefined) {
+    site.lastRule = more.lastRule;
+    site.lastSeenMs = more.lastSeenMs;
   }
-}
-
-function hostOf({ hostname, dstIp }: FlowIdentity): string | null {
-  return hostname ?? dstIp;
-}
-
-function siteKey(host: string, port: number): string {
-  return `${host},${port}`;
+  site.bytesOut += more.bytesOut;
+  site.bytesIn += more.bytesIn;
 }

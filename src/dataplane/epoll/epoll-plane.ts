@@ -4,7 +4,13 @@ import { Worker } from 'node:worker_threads';
 import type { Hostname } from '../../policy/hostname.ts';
 import type { Policy } from '../../policy/policy.ts';
 import { Counters } from '../counters.ts';
-import { type DataPlane, type DataPlaneOptions, ListenError, listenFailure } from '../data-plane.ts';
+import {
+  type DataPlane,
+  type DataPlaneOptions,
+  ListenError,
+  type ListenerAddress,
+  listenFailure,
+} from '../data-plane.ts';
 import { newRunId } from '../flow-id.ts';
 import { affordableFlows } from '../flow-limit.ts';
 import { SourceCounts } from '../source-counts.ts';
@@ -16,23 +22,36 @@ import { localAddress, openListener } from './sockets.ts';
 /** A worker that has been told to end and does not is terminated. */
 const STOP_GRACE_MS = 2_000;
 
+/** `R` is what the workers' observers report. */
+export interface EpollPlaneOptions<R> extends DataPlaneOptions {
+  /** Threads. */
+  readonly workers: number;
+  /** The program of a worker thread: it runs a WorkerLoop with the setup that it finds in `workerData.setup`. */
+  readonly program: URL;
+  /** What the program finds in `workerData.settings`. Plain data. */
+  readonly programSettings: unknown;
+  readonly onReport: (report: R) => void;
+  /** A worker has died: the data plane no longer serves. */
+  readonly onFatal: (error: Error) => void;
+}
+
 /** Starts the data plane of Linux: worker threads over raw system calls. Throws ListenError, or when there is no FFI. */
-export async function startEpollPlane(options: DataPlaneOptions): Promise<DataPlane> {
+export async function startEpollPlane<R>(options: EpollPlaneOptions<R>): Promise<DataPlane> {
   const { libc } = loadFfi();
   const plane = new EpollPlane(libc, options);
   await plane.online();
   return plane;
 }
 
-class EpollPlane implements DataPlane {
+class EpollPlane<R> implements DataPlane {
   readonly kind = 'epoll';
   readonly workers: number;
   readonly flowLimit: number;
   readonly listening: readonly { name: string; address: Endpoint }[];
   readonly #counters: Counters;
-  readonly #threads: Thread[] = [];
+  readonly #threads: Thread<R>[] = [];
 
-  constructor(libc: Libc, options: DataPlaneOptions) {
+  constructor(libc: Libc, options: EpollPlaneOptions<R>) {
     this.workers = options.workers;
     this.flowLimit = options.flowLimit === 'auto' ? affordableFlows() : options.flowLimit;
     this.#counters = Counters.create(options.workers, options.listeners.length);
@@ -103,22 +122,22 @@ class EpollPlane implements DataPlane {
 }
 
 /** The main thread's end of one worker. */
-class Thread {
+class Thread<R> {
   readonly online: Promise<unknown>;
   readonly exited: Promise<unknown>;
   readonly #libc: Libc;
-  readonly #options: DataPlaneOptions;
+  readonly #options: EpollPlaneOptions<R>;
   readonly #wakeFd: number;
   readonly #worker: Worker;
   readonly #one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
   #drained = false;
 
-  constructor(libc: Libc, options: DataPlaneOptions, setup: WorkerSetup) {
+  constructor(libc: Libc, options: EpollPlaneOptions<R>, setup: WorkerSetup) {
     this.#libc = libc;
     this.#options = options;
     this.#wakeFd = setup.wakeFd;
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: setup,
+    this.#worker = new Worker(options.program, {
+      workerData: { setup, settings: options.programSettings },
       name: `sallyport-${setup.index}`,
     });
     this.online = once(this.#worker, 'online');
@@ -130,7 +149,7 @@ class Thread {
       });
     });
     this.#worker.on('error', error => options.onFatal(error));
-    this.#worker.on('message', (message: FromWorker) => this.#heard(message));
+    this.#worker.on('message', (message: FromWorker<R>) => this.#heard(message));
   }
 
   tell(message: ToWorker): void {
@@ -148,15 +167,11 @@ class Thread {
     this.#libc.write(this.#wakeFd, this.#one, this.#one.length);
   }
 
-  #heard(message: FromWorker): void {
-    const { observer, resolver } = this.#options;
+  #heard(message: FromWorker<R>): void {
+    const { onReport, resolver } = this.#options;
     switch (message.type) {
-      case 'events':
-        for (const { decided, closed } of message.events) {
-          if (decided !== undefined) observer.decided(decided);
-          else if (closed !== undefined) observer.closed(closed);
-        }
-        return;
+      case 'report':
+        return onReport(message.report);
       case 'resolve':
         // The worker took the name off a judged flow: it is a Hostname that lost its brand on the way.
         return resolver.resolve(message.hostname as Hostname, resolution =>
@@ -179,7 +194,10 @@ interface BoundListener {
 }
 
 /** Binds every listener once for each worker. Throws ListenError and leaves nothing bound. */
-function bindAll(libc: Libc, { listeners, workers }: DataPlaneOptions): BoundListener[] {
+function bindAll(
+  libc: Libc,
+  { listeners, workers }: { listeners: readonly ListenerAddress[]; workers: number },
+): BoundListener[] {
   const opened: number[] = [];
   try {
     return listeners.map(({ listener, address }) => {

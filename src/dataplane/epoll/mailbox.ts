@@ -1,13 +1,12 @@
 import type { Hostname } from '../../policy/hostname.ts';
 import type { Resolution, Resolver } from '../../resolve/resolver.ts';
-import type { CloseEvent, DecisionEvent, FlowObserver } from '../events.ts';
 import type { EventHandler, EventLoop } from './loop.ts';
-import { type FlowEvent, type FromWorker, fromPlain, type ToWorker } from './messages.ts';
+import { type FromWorker, fromPlain, type ToWorker } from './messages.ts';
 
 /** The two directions of a message channel that is polled, not listened to. */
-export interface MessagePipe {
+export interface MessagePipe<R> {
   receive(): ToWorker | undefined;
-  send(message: FromWorker): void;
+  send(message: FromWorker<R>): void;
 }
 
 /** What the main thread can ask of a worker. */
@@ -17,21 +16,17 @@ export interface Orders {
   abandon(): void;
 }
 
-/**
- * A worker's line to the main thread: takes orders, asks for names to be resolved, reports what flows did. Reports
- * leave in one message a loop turn.
- */
-export class Mailbox implements EventHandler, Resolver, FlowObserver {
+/** A worker's line to the main thread: takes orders, asks for names to be resolved, hands reports over. */
+export class Mailbox<R> implements EventHandler, Resolver {
   readonly #loop: EventLoop;
   readonly #wakeFd: number;
-  readonly #pipe: MessagePipe;
+  readonly #pipe: MessagePipe<R>;
   readonly #orders: Orders;
   readonly #eventfdValue = Buffer.alloc(8);
   readonly #questions = new Map<number, (resolution: Resolution) => void>();
   #nextQuestion = 0;
-  #events: FlowEvent[] = [];
 
-  constructor(loop: EventLoop, wakeFd: number, pipe: MessagePipe, orders: Orders) {
+  constructor(loop: EventLoop, wakeFd: number, pipe: MessagePipe<R>, orders: Orders) {
     this.#loop = loop;
     this.#wakeFd = wakeFd;
     this.#pipe = pipe;
@@ -52,24 +47,12 @@ export class Mailbox implements EventHandler, Resolver, FlowObserver {
     this.#pipe.send({ type: 'resolve', id, hostname });
   }
 
-  decided(decided: DecisionEvent): void {
-    this.#events.push({ decided });
-  }
-
-  closed(closed: CloseEvent): void {
-    this.#events.push({ closed });
-  }
-
-  /** Sends the turn's reports. */
-  flush(): void {
-    if (this.#events.length === 0) return;
-    this.#pipe.send({ type: 'events', events: this.#events });
-    this.#events = [];
+  report(report: R): void {
+    this.#pipe.send({ type: 'report', report });
   }
 
   /** The last message: all flows have ended. */
   drained(): void {
-    this.flush();
     this.#pipe.send({ type: 'drained' });
   }
 

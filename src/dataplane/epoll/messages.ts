@@ -1,6 +1,5 @@
 import { IpAddress } from '../../policy/address.ts';
 import type { GuardVerdict, Resolution, ResolveFailure } from '../../resolve/resolver.ts';
-import type { CloseEvent, DecisionEvent } from '../events.ts';
 import type { PlainEndpoint, PlainExceptions } from '../guard.ts';
 import type { Listener } from '../listener.ts';
 import type { FlowSettings } from '../world.ts';
@@ -32,14 +31,11 @@ export type ToWorker =
   /** End all flows now, then answer `drained`. */
   | { readonly type: 'abandon' };
 
-export type FromWorker =
-  | { readonly type: 'events'; readonly events: readonly FlowEvent[] }
+/** `R` is what the worker's observer reports: plain data that this layer only carries. */
+export type FromWorker<R> =
+  | { readonly type: 'report'; readonly report: R }
   | { readonly type: 'resolve'; readonly id: number; readonly hostname: string }
   | { readonly type: 'drained' };
-
-export type FlowEvent =
-  | { readonly decided: DecisionEvent; readonly closed?: never }
-  | { readonly closed: CloseEvent; readonly decided?: never };
 
 /** A Resolution without class instances, which structured clone would strip. */
 export type PlainResolution =

@@ -5,6 +5,7 @@ import { flowIds } from '../flow-id.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard } from '../guard.ts';
 import type { Listener } from '../listener.ts';
+import { type FlowReporter, Reporting } from '../reporting.ts';
 import { SourceCounts } from '../source-counts.ts';
 import type { Endpoint } from '../wire.ts';
 import type { World } from '../world.ts';
@@ -20,11 +21,12 @@ import { Socket } from './socket.ts';
 import { localAddress, originalDestination, type SocketAddress } from './sockets.ts';
 
 /** One data plane thread: accepts on its own listening sockets and serves its own flows. */
-export class WorkerLoop {
+export class WorkerLoop<R> {
   readonly #setup: WorkerSetup;
   readonly #loop: EventLoop;
   readonly #pipes: PipePool;
-  readonly #mailbox: Mailbox;
+  readonly #mailbox: Mailbox<R>;
+  readonly #reporting: Reporting<R>;
   readonly #acceptors: Acceptor[];
   readonly #flows: FlowTable<ConnectAttempt>;
   readonly #counters: WorkerCounters;
@@ -32,7 +34,7 @@ export class WorkerLoop {
   #policy: Policy;
   #draining = false;
 
-  constructor(ffi: Ffi, setup: WorkerSetup, messages: MessagePipe) {
+  constructor(ffi: Ffi, setup: WorkerSetup, messages: MessagePipe<R>, reporter: FlowReporter<R>) {
     this.#setup = setup;
     this.#loop = new EventLoop(ffi);
     this.#pipes = new PipePool(ffi.libc);
@@ -46,12 +48,13 @@ export class WorkerLoop {
       drain: () => this.#drain(),
       abandon: () => this.#abandon(),
     });
+    this.#reporting = new Reporting(reporter, this.#loop.timers, report => this.#mailbox.report(report));
     this.#world = {
       settings: setup.settings,
       resolver: new CachingResolver(this.#mailbox, { now: Date.now }),
       guard: makeGuard(setup.guard, setup.ownListeners),
       timers: this.#loop.timers,
-      observer: this.#mailbox,
+      observer: this.#reporting,
       policy: () => this.#policy,
       nextFlowId: flowIds(setup.flowIdPrefix),
     };
@@ -71,10 +74,8 @@ export class WorkerLoop {
 
   /** Serves until drained. */
   run(): void {
-    while (!this.#draining || this.#flows.size > 0) {
-      this.#loop.turn();
-      this.#mailbox.flush();
-    }
+    while (!this.#draining || this.#flows.size > 0) this.#loop.turn();
+    this.#reporting.flush();
     this.#mailbox.drained();
   }
 

@@ -8,14 +8,21 @@ import { flowIds, newRunId } from '../flow-id.ts';
 import { affordableFlows } from '../flow-limit.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard } from '../guard.ts';
+import { type FlowReporter, Reporting } from '../reporting.ts';
 import { SourceCounts } from '../source-counts.ts';
 import { nodeTimers } from '../timers.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
 import type { NodeAttempt } from './node-attempt.ts';
 import { NodeWire } from './node-wire.ts';
 
+/** `R` is what the observer of flows reports. */
+export interface PortablePlaneOptions<R> extends DataPlaneOptions {
+  readonly reporter: FlowReporter<R>;
+  readonly onReport: (report: R) => void;
+}
+
 /** Starts the data plane of any system: `node:net` on the main thread. No transparent listeners. Throws ListenError. */
-export async function startPortablePlane(options: DataPlaneOptions): Promise<DataPlane> {
+export async function startPortablePlane<R>(options: PortablePlaneOptions<R>): Promise<DataPlane> {
   const transparent = options.listeners.find(({ listener }) => listener.kind === 'transparent');
   if (transparent !== undefined) {
     throw new ListenError(
@@ -27,22 +34,24 @@ export async function startPortablePlane(options: DataPlaneOptions): Promise<Dat
   return plane;
 }
 
-class PortablePlane implements DataPlane {
+class PortablePlane<R> implements DataPlane {
   readonly kind = 'portable';
   readonly workers = 1;
   readonly flowLimit: number;
-  readonly #options: DataPlaneOptions;
+  readonly #options: PortablePlaneOptions<R>;
   readonly #counters: Counters;
+  readonly #reporting: Reporting<R>;
   readonly #servers: { readonly name: string; readonly server: Server }[] = [];
   #flows: FlowTable<NodeAttempt> | null = null;
   #policy: Policy;
   #lastFlowEnded: () => void = () => {};
 
-  constructor(options: DataPlaneOptions) {
+  constructor(options: PortablePlaneOptions<R>) {
     this.#options = options;
     this.#policy = options.policy;
     this.flowLimit = options.flowLimit === 'auto' ? affordableFlows() : options.flowLimit;
     this.#counters = Counters.create(1, options.listeners.length);
+    this.#reporting = new Reporting(options.reporter, nodeTimers, options.onReport);
   }
 
   get listening(): readonly { name: string; address: Endpoint }[] {
@@ -51,7 +60,7 @@ class PortablePlane implements DataPlane {
 
   /** Binds all listeners, then begins to serve: the guard has to know every address first. */
   async listen(): Promise<void> {
-    const { listeners, ownAddresses, guard, settings, resolver, observer, flowsPerSource } = this.#options;
+    const { listeners, ownAddresses, guard, settings, resolver, flowsPerSource } = this.#options;
     try {
       for (const { listener, address } of listeners) {
         this.#servers.push({ name: listener.name, server: await listenOn(listener.name, address) });
@@ -71,9 +80,9 @@ class PortablePlane implements DataPlane {
         ),
         timers: nodeTimers,
         observer: {
-          decided: event => observer.decided(event),
+          decided: event => this.#reporting.decided(event),
           closed: event => {
-            observer.closed(event);
+            this.#reporting.closed(event);
             setImmediate(() => this.#lastFlowEnded());
           },
         },
@@ -112,6 +121,12 @@ class PortablePlane implements DataPlane {
 
   async drain(timeoutMs: number): Promise<void> {
     for (const { server } of this.#servers) server.close();
+    await this.#ended(timeoutMs);
+    this.#reporting.flush();
+  }
+
+  /** Resolves when the last flow has ended; after `timeoutMs` they are ended. */
+  async #ended(timeoutMs: number): Promise<void> {
     const flows = this.#flows;
     if (flows === null || flows.size === 0) return;
     const abandon = setTimeout(() => flows.abandonAll('drained'), timeoutMs);

@@ -1,0 +1,27 @@
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Report } from './reporter.ts';
+import type { RuleHits } from './rule-hits.ts';
+import type { Sites } from './sites.ts';
+
+/** Takes the reports of all threads and passes each part on: lines to the log, sums to metrics, sites and rule hits. */
+export class Collector {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  readonly #sites: Sites;
+  readonly #ruleHits: RuleHits;
+
+  constructor(subscribers: { log: Log; metrics: Metrics; sites: Sites; ruleHits: RuleHits }) {
+    this.#log = subscribers.log;
+    this.#metrics = subscribers.metrics;
+    this.#sites = subscribers.sites;
+    this.#ruleHits = subscribers.ruleHits;
+  }
+
+  collect({ lines, tally }: Report): void {
+    if (lines !== '') this.#log.writeLines(lines);
+    this.#metrics.add(tally);
+    this.#sites.add(tally.sites);
+    this.#ruleHits.add(tally.rules);
+  }
+}
