@@ -70,7 +70,7 @@ describe('a CONNECT flow, in enforce mode', () => {
       { listener },
       [says(connectRequest('meta.example'))],
       ['hangUp HTTP 403'],
-      'deny DENIED destination_forbidden allowed; connect meta.example -:443',
+      'deny DENIED destination_forbidden allowed; connect meta.example 169.254.169.254:443',
       'refused',
     ],
     [
@@ -174,7 +174,7 @@ describe('a CONNECT flow, in enforce mode', () => {
       { listener },
       [asks, ends],
       [...granted, 'hangUp nothing'],
-      'deny DENIED client_closed allowed; connect allowed.example -:443',
+      'deny MATCHED client_closed allowed; connect allowed.example -:443',
       'refused',
     ],
     [
@@ -182,7 +182,7 @@ describe('a CONNECT flow, in enforce mode', () => {
       { listener },
       [asks, resets],
       [...granted, 'reset'],
-      'deny DENIED client_closed allowed; connect allowed.example -:443',
+      'deny MATCHED client_closed allowed; connect allowed.example -:443',
       'client_reset',
     ],
     [
@@ -190,7 +190,7 @@ describe('a CONNECT flow, in enforce mode', () => {
       { listener },
       [says(connectRequest('slow.example')), resets, resolved],
       ['reset'],
-      'deny DENIED client_closed allowed; connect slow.example -:443',
+      'deny MATCHED client_closed allowed; connect slow.example -:443',
       'client_reset',
     ],
     [

@@ -142,7 +142,7 @@ describe('TLS straight at us, in enforce mode', () => {
       {},
       [says(hello('meta.example'))],
       ['hangUp alert 49'],
-      'deny DENIED destination_forbidden allowed; tls meta.example -:443',
+      'deny DENIED destination_forbidden allowed; tls meta.example 169.254.169.254:443',
       'refused',
     ],
     [
@@ -150,7 +150,7 @@ describe('TLS straight at us, in enforce mode', () => {
       {},
       [says(hello('private.example'))],
       ['hangUp alert 49'],
-      'deny DENIED destination_forbidden allowed; tls private.example -:443',
+      'deny DENIED destination_forbidden allowed; tls private.example 10.0.0.5:443',
       'refused',
     ],
     [
@@ -166,7 +166,7 @@ describe('TLS straight at us, in enforce mode', () => {
       {},
       [says(hello('own.example'))],
       ['hangUp alert 49'],
-      'deny DENIED destination_forbidden allowed; tls own.example -:443',
+      'deny DENIED destination_forbidden allowed; tls own.example 203.0.113.1:443',
       'refused',
     ],
     [
@@ -246,7 +246,7 @@ describe('TLS straight at us, in enforce mode', () => {
       {},
       [says(hello('slow.example')), resets, resolved],
       ['reset'],
-      'deny DENIED client_closed allowed; tls slow.example -:443',
+      'deny MATCHED client_closed allowed; tls slow.example -:443',
       'client_reset',
     ],
     [
@@ -332,7 +332,7 @@ describe('TLS straight at us, in observe mode', () => {
       { mode },
       [says(hello('meta.example'))],
       ['hangUp alert 49'],
-      'deny DENIED destination_forbidden allowed; tls meta.example -:443',
+      'deny DENIED destination_forbidden allowed; tls meta.example 169.254.169.254:443',
       'refused',
     ],
     [
@@ -340,7 +340,7 @@ describe('TLS straight at us, in observe mode', () => {
       { mode },
       [says(hello('own.example'))],
       ['hangUp alert 49'],
-      'deny DENIED destination_forbidden allowed; tls own.example -:443',
+      'deny DENIED destination_forbidden allowed; tls own.example 203.0.113.1:443',
       'refused',
     ],
     [

@@ -184,13 +184,13 @@ describe('a flow that is ended from outside', () => {
       ['reset'],
       'deny NO_MATCH client_closed',
     ],
-    ['while resolving', {}, [says(hello('slow.example'))], ['reset'], 'deny DENIED client_closed allowed'],
+    ['while resolving', {}, [says(hello('slow.example'))], ['reset'], 'deny MATCHED client_closed allowed'],
     [
       'granted',
       explicit,
       [says(connectRequest('allowed.example'))],
       ['reply HTTP 200', 'readOn', 'reset'],
-      'deny DENIED client_closed allowed',
+      'deny MATCHED client_closed allowed',
     ],
     ['while dialling', {}, [says(hello())], ['connect 198.51.100.7:443', 'reset'], 'allow MATCHED - allowed'],
   ];
