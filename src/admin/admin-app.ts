@@ -19,7 +19,12 @@ const explainBody = z.strictObject({
 export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   const app = new Hono();
   app.use(guardRequests(guard));
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: context => context.json({ error: `the body is larger than ${MAX_BODY_BYTES} bytes` }, 413),
+    }),
+  );
 
   app.get('/-/healthy', context => context.text('ok\n'));
   app.get('/-/ready', context =>

@@ -57,10 +57,10 @@ export class PolicyStore {
     };
   }
 
-  /** Reads the policy again, one reload after the other. `trigger` says in the log what asked for it. Never rejects. */
+  /** Reads the policy again, one reload after the other. `trigger` says in the log what asked for it. Rejects only by a fault of ours. */
   reload(trigger: string): Promise<ReloadOutcome> {
     const outcome = this.#reloading.then(() => this.#reload(trigger));
-    this.#reloading = outcome;
+    this.#reloading = outcome.catch(() => {});
     return outcome;
   }
 
@@ -84,8 +84,8 @@ export class PolicyStore {
     const isChanged = load.sha256 !== this.#parsed.sha256;
     this.#lastErrors = [];
     if (isChanged) {
-      this.#parsed = load.policy;
       this.#policy = Policy.from(compilePolicy(load.policy));
+      this.#parsed = load.policy;
       this.#loadedMs = Date.now();
       onChange(this.#policy);
     }

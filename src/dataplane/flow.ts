@@ -3,7 +3,7 @@ import type { Action } from '../policy/decision.ts';
 import { parseHostname } from '../policy/hostname.ts';
 import type { Reason } from '../policy/reason.ts';
 import type { ResolvedAddress } from '../resolve/resolver.ts';
-import { classifyOpening } from '../sniff/opening.ts';
+import { parseRequestHead } from '../sniff/http-head.ts';
 import { type ClientHello, type ClientHelloResume, parseClientHello } from '../tls-sni/index.ts';
 import { type ClientRequest, RequestReader } from './client-request.ts';
 import { chooseDestination } from './destination.ts';
@@ -106,7 +106,7 @@ export class Flow<A extends Attempt> {
   clientEnded(): void {
     if (this.#opening.length > 0) return this.#unheard('client_closed');
     this.#sniffed();
-    this.#judgement.forbid('client_closed');
+    this.#judgement.giveUp('client_closed');
     this.#refuse();
   }
 
@@ -119,7 +119,8 @@ export class Flow<A extends Attempt> {
   abandon(end: FlowEnd): void {
     if (this.#stage === 'over') return;
     if (!this.#record.isDecided) {
-      this.#judgement.object('client_closed');
+      if (this.wantsBytes) this.#sniffed();
+      this.#judgement.giveUp('client_closed');
       this.#decide('deny');
     }
     this.#wire.reset();
@@ -135,7 +136,9 @@ export class Flow<A extends Attempt> {
 
   #awaitSilence(): void {
     const isSomewhereToGo = this.#target !== null || this.#request !== null;
-    if (!isSomewhereToGo || !this.#judgement.isObserving) return;
+    // Not through the judgement: it takes its policy snapshot when there is something to judge.
+    const mode = this.#world.policy().modeOf(this.#wire.client.ip, Date.now());
+    if (!isSomewhereToGo || mode !== 'observe') return;
     this.#silenceTimer = this.#world.timers.after(SILENCE_MS, () => {
       this.#record.protocol = 'tcp';
       this.#unheard('hello_timeout');
@@ -153,6 +156,7 @@ export class Flow<A extends Attempt> {
         this.#wire.reply(read.bytes);
         return this.#sniffRequest();
       case 'refuse':
+        this.#sniffed();
         this.#record.protocol = read.protocol;
         this.#judgement.object(read.reason);
         return this.#refuse(read.farewell);
@@ -289,6 +293,7 @@ export class Flow<A extends Attempt> {
           : null,
     });
     if (!destination.ok) {
+      this.#record.dstIp ??= candidates[0]?.ip ?? null;
       this.#judgement.forbid(destination.reason, 'DENIED');
       return this.#refuse();
     }
@@ -304,9 +309,9 @@ export class Flow<A extends Attempt> {
     this.#isGranted = true;
     this.#wire.reply(this.#request.granted);
     this.#awaitHello();
-    if (this.#opening.length > 0) return this.#sniffHello();
-    this.#awaitSilence();
-    this.#wire.readOn();
+    if (this.#opening.length > 0) this.#sniffHello();
+    else this.#awaitSilence();
+    if (this.wantsBytes) this.#wire.readOn();
   }
 
   #dialOut(): void {
@@ -384,6 +389,6 @@ export class Flow<A extends Attempt> {
 }
 
 /** What a client speaks that does not speak TLS. */
-function plainProtocol([first = 0]: Uint8Array): FlowProtocol {
-  return classifyOpening(first) === 'http' ? 'http' : 'tcp';
+function plainProtocol(opening: Uint8Array): FlowProtocol {
+  return parseRequestHead(opening).kind === 'malformed' ? 'tcp' : 'http';
 }

@@ -71,7 +71,7 @@ export class Judgement {
     this.#objection = { reason, state };
   }
 
-  /** Notes that an allowed name cannot be reached: what the rules said of it stays. */
+  /** Notes why nothing comes of the flow although no guard spoke: what the rules said of it stays. */
   giveUp(reason: Reason): void {
     this.#objection = { reason, state: this.#ruling?.state ?? 'NO_MATCH' };
   }

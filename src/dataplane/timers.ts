@@ -124,7 +124,20 @@ class QueuedTimer implements Timer {
 /** The same over the ordinary event loop. */
 export const nodeTimers: Timers = {
   after(delayMs, fire) {
-    const handle = setTimeout(fire, delayMs);
-    return { refresh: () => handle.refresh(), cancel: () => clearTimeout(handle) };
+    let isSet = true;
+    const handle = setTimeout(() => {
+      isSet = false;
+      fire();
+    }, delayMs);
+    return {
+      refresh: () => {
+        // Node's own refresh would set a fired timer again.
+        if (isSet) handle.refresh();
+      },
+      cancel: () => {
+        isSet = false;
+        clearTimeout(handle);
+      },
+    };
   },
 };

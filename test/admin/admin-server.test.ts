@@ -11,7 +11,10 @@ const directory = mkdtempSync(join(tmpdir(), 'sallyport-admin-'));
 const running: AdminServer[] = [];
 
 async function start(options: { host?: string; port?: number; tokenFile?: string | null } = {}) {
-  const server = await startAdminServer({ host: '127.0.0.1', port: 0, tokenFile: null, ...options }, new FakeDaemon());
+  const server = await startAdminServer(
+    { host: '127.0.0.1', port: 0, tokenFile: null, ...options },
+    new FakeDaemon(),
+  );
   running.push(server);
   return server;
 }
@@ -62,7 +65,9 @@ describe('startAdminServer', () => {
   });
 
   it('says that an address is not this host’s', async () => {
-    await expect(start({ host: '198.51.100.1' })).rejects.toThrow(/no such address on this host \(use one of its own/);
+    await expect(start({ host: '198.51.100.1' })).rejects.toThrow(
+      /no such address on this host \(use one of its own/,
+    );
   });
 
   it('stops listening, and cuts connections that are kept alive', async () => {

@@ -47,7 +47,8 @@ async function storeOf(text = policyText('a.example'), onChange: (policy: Policy
 }
 
 const allows = (policy: Policy, name: string) =>
-  policy.decide({ hostname: hostname(name), port: 443, source: ip('10.0.0.1'), nowMs: 0 }).state === 'MATCHED';
+  policy.decide({ hostname: hostname(name), port: 443, source: ip('10.0.0.1'), nowMs: 0 }).state ===
+  'MATCHED';
 
 describe('PolicyStore', () => {
   it('begins with the policy it was given, and says so in the metrics', async () => {
@@ -83,7 +84,7 @@ describe('PolicyStore', () => {
   });
 
   it.each([
-    ['a broken file', () => writeFileSync(path, BROKEN), /policy\.yaml:3:18?: rules\[0\]: unknown key "hsts"/],
+    ['a broken file', () => writeFileSync(path, BROKEN), /policy\.yaml:3:19: rules\[0\]: unknown key "hsts"/],
     ['a file that is gone', () => rmSync(path), /does not exist/],
   ])('keeps the running policy for %s, and says why in log, status and metrics', async (_, breakIt, why) => {
     const { store, changes, lines, metric } = await storeOf();
@@ -94,9 +95,16 @@ describe('PolicyStore', () => {
     expect([store.policy, store.parsed, changes]).toEqual([policy, parsed, []]);
     expect(store.status().lastReloadErrors.join('\n')).toMatch(why);
     const said = lines();
-    expect(said.slice(0, -1).every(line => line.level === 'error' && line.event === 'reload_error')).toBe(true);
+    expect(said.slice(0, -1).every(line => line.level === 'error' && line.event === 'reload_error')).toBe(
+      true,
+    );
     expect(said.map(({ msg }) => msg).join('\n')).toMatch(why);
-    expect(said.at(-1)).toMatchObject({ event: 'reload', trigger: 'file', result: 'failure', sha256: parsed.sha256 });
+    expect(said.at(-1)).toMatchObject({
+      event: 'reload',
+      trigger: 'file',
+      result: 'failure',
+      sha256: parsed.sha256,
+    });
     expect(await metric('sallyport_config_last_reload_successful')).toContain(' 0');
     expect(await metric('sallyport_reloads_total{result="failure"}')).toContain(' 1');
   });
@@ -129,12 +137,14 @@ describe('PolicyStore', () => {
     expect(lines()).toMatchObject([{ level: 'warn', event: 'policy_warning' }, { event: 'reload' }]);
   });
 
-  it('reloads one after the other: each sees what the one before left', async () => {
-    const { store, changes } = await storeOf();
+  it('reloads one after the other: the second reads what the file says after the first', async () => {
+    const { store, changes } = await storeOf(policyText('a.example'), () =>
+      writeFileSync(path, policyText('c.example')),
+    );
     writeFileSync(path, policyText('b.example'));
     const outcomes = await Promise.all([store.reload('one'), store.reload('two'), store.reload('three')]);
-    expect(outcomes.map(({ result }) => result)).toEqual(['success', 'unchanged', 'unchanged']);
-    expect(changes).toHaveLength(1);
+    expect(outcomes.map(({ result }) => result)).toEqual(['success', 'success', 'unchanged']);
+    expect(changes.map(policy => allows(policy, 'c.example'))).toEqual([false, true]);
   });
 
   it('ends in the last state of the file, however many reloads are asked for meanwhile', async () => {

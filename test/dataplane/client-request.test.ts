@@ -5,7 +5,10 @@ import { connectRequest, hello, SOCKS_GREETING, socksRequest } from './openings.
 import { describeAnswer } from './support.ts';
 
 /** Feeds `stream` in pieces, answering greetings, until the reader says something final; `left` is what it did not consume. */
-function read(stream: Uint8Array, step = Math.max(stream.length, 1)): { last: ReadRequest; replies: string[]; left: Uint8Array } {
+function read(
+  stream: Uint8Array,
+  step = Math.max(stream.length, 1),
+): { last: ReadRequest; replies: string[]; left: Uint8Array } {
   const reader = new RequestReader('gw-1');
   const replies: string[] = [];
   let start = 0;
@@ -18,7 +21,8 @@ function read(stream: Uint8Array, step = Math.max(stream.length, 1)): { last: Re
       last = reader.read(stream.subarray(start, end));
     }
     if (last.kind === 'request') start += last.consumed;
-    if (last.kind !== 'need-more' || end === stream.length) return { last, replies, left: stream.slice(start) };
+    if (last.kind !== 'need-more' || end === stream.length)
+      return { last, replies, left: stream.slice(start) };
   }
 }
 
@@ -38,13 +42,21 @@ describe('what a client of an explicit listener may ask for', () => {
     ['CONNECT with an IPv4 address', connectRequest('198.51.100.7'), 'connect - 198.51.100.7 443'],
     ['CONNECT with an IPv6 address', connectRequest('[2001:db8::1]'), 'connect - 2001:db8::1 443'],
     ['SOCKS5 with a name', concat(SOCKS_GREETING, socksRequest('a.example')), 'socks5 a.example - 443'],
-    ['SOCKS5 with an IPv4 address', concat(SOCKS_GREETING, socksRequest('198.51.100.7')), 'socks5 - 198.51.100.7 443'],
+    [
+      'SOCKS5 with an IPv4 address',
+      concat(SOCKS_GREETING, socksRequest('198.51.100.7')),
+      'socks5 - 198.51.100.7 443',
+    ],
     [
       'SOCKS5 with an IPv6 address',
       concat(SOCKS_GREETING, bytes(5, 1, 0, 4, 0x20, 1, 0xd, 0xb8, ...new Array(11).fill(0), 1, 1, 187)),
       'socks5 - 2001:db8::1 443',
     ],
-    ['SOCKS5 from a client that offers more methods', concat(bytes(5, 3, 2, 1, 0), socksRequest('a.example')), 'socks5 a.example - 443'],
+    [
+      'SOCKS5 from a client that offers more methods',
+      concat(bytes(5, 3, 2, 1, 0), socksRequest('a.example')),
+      'socks5 a.example - 443',
+    ],
   ])('%s, in any pieces', (_, stream, expected) => {
     for (const step of [1, 2, 3, 7, stream.length]) {
       expect(summary(request(stream, step)), `pieces of ${step}`).toBe(expected);
@@ -85,32 +97,61 @@ describe('how a request is answered', () => {
   });
 
   it('names the target in an HTTP refusal, as it was understood', () => {
-    const refusal = Buffer.from(request(connectRequest('A.Example')).refusal('not_allowed')).toString('latin1');
+    const refusal = Buffer.from(request(connectRequest('A.Example')).refusal('not_allowed')).toString(
+      'latin1',
+    );
     expect(refusal).toContain('CONNECT a.example:443');
   });
 });
 
 describe('what is refused', () => {
   it.each<[string, Uint8Array, string]>([
-    ['a plain HTTP request', text('GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n'), 'http not_tls HTTP 403'],
+    [
+      'a plain HTTP request',
+      text('GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n'),
+      'http not_tls HTTP 403',
+    ],
     ['a malformed HTTP head', text('GET  / HTTP/1.1\r\n\r\n'), 'http malformed_request HTTP 400'],
     ['a bare line feed', text('CONNECT a.example:443 HTTP/1.1\n'), 'http malformed_request HTTP 400'],
-    ['a CONNECT without a port', text('CONNECT a.example HTTP/1.1\r\nHost: a.example\r\n\r\n'), 'connect malformed_request HTTP 400'],
-    ['a CONNECT whose Host differs', text('CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n'), 'connect malformed_request HTTP 400'],
-    ['a head of more than 16 KiB', text(`GET / HTTP/1.1\r\nX: ${'x'.repeat(17_000)}`), 'http hello_too_large HTTP 431'],
+    [
+      'a CONNECT without a port',
+      text('CONNECT a.example HTTP/1.1\r\nHost: a.example\r\n\r\n'),
+      'connect malformed_request HTTP 400',
+    ],
+    [
+      'a CONNECT whose Host differs',
+      text('CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n'),
+      'connect malformed_request HTTP 400',
+    ],
+    [
+      'a head of more than 16 KiB',
+      text(`GET / HTTP/1.1\r\nX: ${'x'.repeat(17_000)}`),
+      'http hello_too_large HTTP 431',
+    ],
     ['TLS', hello(), 'tls malformed_request nothing'],
     ['lower-case text', text('connect a.example:443'), 'unknown malformed_request nothing'],
     ['SOCKS4', bytes(4, 1, 0, 80, 1, 2, 3, 4, 0), 'unknown malformed_request nothing'],
     ['a SOCKS greeting without methods', bytes(5, 0), 'socks5 malformed_request nothing'],
     ['a SOCKS client that insists on a password', bytes(5, 1, 2), 'socks5 malformed_request method 255'],
     ['SOCKS BIND', concat(SOCKS_GREETING, bytes(5, 2, 0, 1)), 'socks5 malformed_request SOCKS 7'],
-    ['an unknown SOCKS address type', concat(SOCKS_GREETING, bytes(5, 1, 0, 9)), 'socks5 malformed_request SOCKS 8'],
-    ['a SOCKS name with a trailing dot', concat(SOCKS_GREETING, socksRequest('a.example.')), 'socks5 malformed_request SOCKS 1'],
+    [
+      'an unknown SOCKS address type',
+      concat(SOCKS_GREETING, bytes(5, 1, 0, 9)),
+      'socks5 malformed_request SOCKS 8',
+    ],
+    [
+      'a SOCKS name with a trailing dot',
+      concat(SOCKS_GREETING, socksRequest('a.example.')),
+      'socks5 malformed_request SOCKS 1',
+    ],
     ['port 0', concat(SOCKS_GREETING, socksRequest('a.example', 0)), 'socks5 malformed_request SOCKS 1'],
   ])('%s, in any pieces', (_, stream, expected) => {
     for (const step of [1, 7, stream.length]) {
       const { last } = read(stream, step);
-      const said = last.kind === 'refuse' ? `${last.protocol} ${last.reason} ${describeAnswer(last.farewell)}` : last.kind;
+      const said =
+        last.kind === 'refuse'
+          ? `${last.protocol} ${last.reason} ${describeAnswer(last.farewell)}`
+          : last.kind;
       expect(said, `pieces of ${step}`).toBe(expected);
     }
   });

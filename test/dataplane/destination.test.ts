@@ -52,7 +52,13 @@ describe('the address that a transparent flow was going to', () => {
     ['stays first', [OK, OTHER], OK, 'verify', `${OK} ${OTHER}`],
     ['is left alone when it is not among them', [OK], OTHER, 'resolve', OK],
     ['must be among them to verify', [OK], OTHER, 'verify', 'destination_mismatch'],
-    ['counts as missing when the guard took it out', [OK, PRIVATE], PRIVATE, 'verify', 'destination_mismatch'],
+    [
+      'counts as missing when the guard took it out',
+      [OK, PRIVATE],
+      PRIVATE,
+      'verify',
+      'destination_mismatch',
+    ],
     ['does not save a guarded name', [FORBIDDEN], FORBIDDEN, 'verify', 'destination_forbidden'],
   ])('%s', (_, addresses, going, mode, expected) => {
     expect(choose(addresses, { original: { ip: ip(going), mode } })).toBe(expected);

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { buildClientHello, concat } from '../support/client-hello.ts';
-import { connectRequest, hello, MALFORMED_HELLO, SOCKS_GREETING, SSH_BANNER, socksRequest } from './openings.ts';
 import {
-  after,
+  connectRequest,
+  hello,
+  MALFORMED_HELLO,
+  SOCKS_GREETING,
+  SSH_BANNER,
+  socksRequest,
+} from './openings.ts';
+import {
   connected,
   FlowRig,
   failed,
@@ -12,6 +18,7 @@ import {
   relayEnds,
   resolved,
   says,
+  waits,
   ZONE,
 } from './support.ts';
 
@@ -34,7 +41,9 @@ interface Combination {
 
 const combinations: Combination[] = WAYS.flatMap(way =>
   MODES.flatMap(mode =>
-    NAMES.flatMap(name => HELLOS.flatMap(said => DIALS.map(dial => ({ way, mode, name, hello: said, dial })))),
+    NAMES.flatMap(name =>
+      HELLOS.flatMap(said => DIALS.map(dial => ({ way, mode, name, hello: said, dial }))),
+    ),
   ),
 );
 
@@ -66,7 +75,7 @@ function play(combination: Combination): FlowRig {
   resolved(rig);
   const bytes = helloOf(combination);
   if (rig.flow.wantsBytes && bytes !== null) says(bytes)(rig);
-  if (bytes === null) after(5_000)(rig);
+  if (bytes === null) waits(5_000)(rig);
   resolved(rig);
   if (rig.wire.attempts.length > 0) {
     if (dial === 'connects') connected(rig);
@@ -77,7 +86,19 @@ function play(combination: Combination): FlowRig {
   return rig;
 }
 
-const ALLOWED: readonly string[] = ['allowed', 'other', 'two', 'private', 'inside', 'meta', 'own', 'mixed', 'outer', 'slow', 'gone'];
+const ALLOWED: readonly string[] = [
+  'allowed',
+  'other',
+  'two',
+  'private',
+  'inside',
+  'meta',
+  'own',
+  'mixed',
+  'outer',
+  'slow',
+  'gone',
+];
 const UNDIALABLE: readonly string[] = ['private.example', 'meta.example', 'own.example', 'gone.example'];
 const isAllowed = (name: string) => ALLOWED.includes(name.replace('.example', ''));
 
@@ -91,7 +112,9 @@ function mayReach({ way, name, hello: said }: Combination): readonly string[] | 
   if (way === 'original') return [ORIGINAL];
   if (UNDIALABLE.includes(sniffed)) return null;
   const zone: Readonly<Record<string, readonly string[]>> = ZONE;
-  const addresses = (zone[sniffed] ?? []).filter(text => text.startsWith('198.') || sniffed === 'inside.example');
+  const addresses = (zone[sniffed] ?? []).filter(
+    text => text.startsWith('198.') || sniffed === 'inside.example',
+  );
   return way === 'verify' && !addresses.includes(ORIGINAL) ? null : addresses;
 }
 
@@ -103,7 +126,10 @@ describe(`every listener, mode, name, hello and dial outcome: ${combinations.len
       expect(rig.told, label).toEqual(['decided', 'closed', 'over']);
       expect(rig.wire.faults, label).toEqual([]);
       expect(rig.clock.isIdle, label).toBe(true);
-      expect(rig.wire.attempts.map(({ state }) => state), label).not.toContain('pending');
+      expect(
+        rig.wire.attempts.map(({ state }) => state),
+        label,
+      ).not.toContain('pending');
 
       const [decision] = rig.decided;
       const dialled = rig.wire.attempts.map(({ address }) => address.replace(/:443$/, ''));
@@ -115,7 +141,8 @@ describe(`every listener, mode, name, hello and dial outcome: ${combinations.len
       } else {
         // What enforce would let pass is plainly allowed, and nothing else is, unless it goes to the client's own address.
         if (expected !== null) expect(decision?.action, label).toBe('allow');
-        for (const address of dialled) expect(['169.254.169.254', '203.0.113.1'], label).not.toContain(address);
+        for (const address of dialled)
+          expect(['169.254.169.254', '203.0.113.1'], label).not.toContain(address);
         if (LISTENERS[way === 'connect' || way === 'socks' ? 'explicit' : way].kind === 'transparent') {
           expect(dialled, label).toEqual([ORIGINAL]);
         }

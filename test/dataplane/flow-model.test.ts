@@ -1,39 +1,73 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildClientHello, concat } from '../support/client-hello.ts';
-import { connectRequest, hello, MALFORMED_HELLO, SOCKS_GREETING, SSH_BANNER, socksRequest } from './openings.ts';
+import {
+  connectRequest,
+  hello,
+  MALFORMED_HELLO,
+  SOCKS_GREETING,
+  SSH_BANNER,
+  socksRequest,
+} from './openings.ts';
 import { compiled, FlowRig, type ListenerName, RULES } from './support.ts';
 
-const NAMES = ['allowed.example', 'stranger.example', 'slow.example', 'two.example', 'meta.example', 'private.example', 'gone.example'];
+const NAMES = [
+  'allowed.example',
+  'stranger.example',
+  'slow.example',
+  'two.example',
+  'meta.example',
+  'private.example',
+  'gone.example',
+];
 
-const opening = fc.constantFrom(...NAMES).chain(name =>
-  fc.constantFrom(
-    hello(name),
-    hello(null),
-    buildClientHello({ serverName: name, ech: true }),
-    concat(hello(name), hello(name)),
-    concat(hello(name), hello('stranger.example')),
-    connectRequest(name),
-    connectRequest('198.51.100.7'),
-    concat(connectRequest(name), hello(name)),
-    concat(SOCKS_GREETING, socksRequest(name), hello(name)),
-    MALFORMED_HELLO,
-    SSH_BANNER,
-  ),
-);
+const opening = fc
+  .constantFrom(...NAMES)
+  .chain(name =>
+    fc.constantFrom(
+      hello(name),
+      hello(null),
+      buildClientHello({ serverName: name, ech: true }),
+      concat(hello(name), hello(name)),
+      concat(hello(name), hello('stranger.example')),
+      connectRequest(name),
+      connectRequest('198.51.100.7'),
+      concat(connectRequest(name), hello(name)),
+      concat(SOCKS_GREETING, socksRequest(name), hello(name)),
+      MALFORMED_HELLO,
+      SSH_BANNER,
+    ),
+  );
 
 /** What the client sends, in pieces. */
 const stream = fc.tuple(opening, opening, fc.integer({ min: 1, max: 300 })).map(([first, second, step]) => {
   const bytes = concat(first, second);
-  return Array.from({ length: Math.ceil(bytes.length / step) }, (_, i) => bytes.slice(i * step, (i + 1) * step));
+  return Array.from({ length: Math.ceil(bytes.length / step) }, (_, i) =>
+    bytes.slice(i * step, (i + 1) * step),
+  );
 });
 
 const event = fc.oneof(
   { weight: 8, arbitrary: fc.constant({ kind: 'bytes' as const }) },
-  { weight: 2, arbitrary: fc.constantFrom(1, 250, 299, 300, 5_000, 10_000).map(ms => ({ kind: 'time' as const, ms })) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(1, 250, 299, 300, 5_000, 10_000).map(ms => ({ kind: 'time' as const, ms })),
+  },
   { weight: 3, arbitrary: fc.constant({ kind: 'resolved' as const }) },
-  { weight: 4, arbitrary: fc.constantFrom(null, 'refused' as const, 'unreachable' as const).map(failure => ({ kind: 'dial' as const, failure })) },
-  { weight: 1, arbitrary: fc.constantFrom({ kind: 'fin' as const }, { kind: 'reset' as const }, { kind: 'abandon' as const }) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .constantFrom(null, 'refused' as const, 'unreachable' as const)
+      .map(failure => ({ kind: 'dial' as const, failure })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      { kind: 'fin' as const },
+      { kind: 'reset' as const },
+      { kind: 'abandon' as const },
+    ),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: 'policy' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'relay-end' as const }) },
 );

@@ -7,7 +7,16 @@ import { makeGuard } from '../../src/dataplane/guard.ts';
 import { SourceCounts } from '../../src/dataplane/source-counts.ts';
 import type { Endpoint } from '../../src/dataplane/wire.ts';
 import { ip } from '../resolve/support.ts';
-import { compiled, FakeAttempt, FakeClock, FakeResolver, FakeWire, LISTENERS, SETTINGS, ZONE } from './support.ts';
+import {
+  compiled,
+  type FakeAttempt,
+  FakeClock,
+  FakeResolver,
+  FakeWire,
+  LISTENERS,
+  SETTINGS,
+  ZONE,
+} from './support.ts';
 
 class TableWire extends FakeWire implements FlowWire<FakeAttempt> {
   override readonly client: Endpoint;
@@ -27,7 +36,10 @@ class TableWire extends FakeWire implements FlowWire<FakeAttempt> {
   }
 }
 
-function tableOf(limits: { flowLimit?: number; flowsPerSource?: number }, shared = { counters: Counters.create(2, 2), sources: new SourceCounts() }) {
+function tableOf(
+  limits: { flowLimit?: number; flowsPerSource?: number },
+  shared = { counters: Counters.create(2, 2), sources: new SourceCounts() },
+) {
   const decisions: DecisionEvent[] = [];
   const guard = makeGuard({ allow: [], deny: [] }, []);
   const table = new FlowTable<FakeAttempt>({
@@ -103,6 +115,7 @@ describe('FlowTable', () => {
     const { serve, decisions } = tableOf({ flowsPerSource: 2 });
     const open = [serve(), serve()];
     for (let i = 0; i < 5; i++) serve();
+    expect(reasons(decisions)).toEqual(new Array(5).fill('source_limit'));
     for (const wire of open) wire.flow?.clientReset();
     decisions.length = 0;
     for (let i = 0; i < 3; i++) serve();

@@ -3,7 +3,6 @@ import { buildClientHello, concat } from '../support/client-hello.ts';
 import { connectRequest, hello, SOCKS_GREETING, socksRequest } from './openings.ts';
 import {
   abandoned,
-  after,
   compiled,
   connected,
   FlowRig,
@@ -16,6 +15,7 @@ import {
   resolved,
   type Step,
   says,
+  waits,
 } from './support.ts';
 
 const allow = compiled();
@@ -27,7 +27,12 @@ describe('the bytes that go upstream', () => {
     ['of a TLS client', {}, hello(), hello()],
     ['of a fragmented hello', {}, buildClientHello({ cuts: [1, 40] }), buildClientHello({ cuts: [1, 40] })],
     ['behind a CONNECT', explicit, concat(connectRequest('allowed.example'), hello()), hello()],
-    ['behind a SOCKS request', explicit, concat(SOCKS_GREETING, socksRequest('allowed.example'), hello()), hello()],
+    [
+      'behind a SOCKS request',
+      explicit,
+      concat(SOCKS_GREETING, socksRequest('allowed.example'), hello()),
+      hello(),
+    ],
   ];
 
   it.each(openings)('are exactly those %s, in any pieces', (_, options, stream, expected) => {
@@ -65,14 +70,17 @@ describe('the relay’s watch', () => {
   });
 
   it('is not there for a flow that is not TLS', () => {
-    const rig = live({ listener: 'resolve', mode: 'observe' }, [after(300), connected]);
+    const rig = live({ listener: 'resolve', mode: 'observe' }, [waits(300), connected]);
     expect(rig.relaying.watch).toBeNull();
   });
 });
 
 describe('a granted client', () => {
   it('is read on when only a part of its hello came with the request', () => {
-    const rig = live(explicit, [says(concat(connectRequest('slow.example'), hello('slow.example').subarray(0, 40))), resolved]);
+    const rig = live(explicit, [
+      says(concat(connectRequest('slow.example'), hello('slow.example').subarray(0, 40))),
+      resolved,
+    ]);
     expect(rig.wire.calls).toEqual(['reply HTTP 200', 'readOn']);
     says(hello('slow.example').subarray(40))(rig);
     expect(rig.wire.calls.at(-1)).toBe('connect 198.51.100.11:443');
@@ -85,7 +93,12 @@ describe('a granted client', () => {
     says(connectRequest('slow.example'))(rig);
     resolved(rig);
     connected(rig);
-    expect(rig.wire.calls).toEqual(['reply HTTP 200', 'readOn', 'connect 198.51.100.11:443', 'relay to 198.51.100.11:443']);
+    expect(rig.wire.calls).toEqual([
+      'reply HTTP 200',
+      'readOn',
+      'connect 198.51.100.11:443',
+      'relay to 198.51.100.11:443',
+    ]);
   });
 
   it('may leave within the call that reads on', () => {
@@ -99,9 +112,9 @@ describe('a granted client', () => {
   });
 
   it('has the whole hello timeout again', () => {
-    const rig = live(explicit, [after(4_000), says(connectRequest('allowed.example')), after(4_999)]);
+    const rig = live(explicit, [waits(4_000), says(connectRequest('allowed.example')), waits(4_999)]);
     expect(rig.end).toBe('');
-    after(1)(rig);
+    waits(1)(rig);
     expect(rig.decision).toContain('hello_timeout');
   });
 });
@@ -114,17 +127,47 @@ describe('one policy snapshot a flow', () => {
     };
 
   it.each<[string, RigOptions, Step[], string]>([
-    ['a swap before the hello counts', { policy: allow }, [swap(denyAll), says(hello())], 'deny NO_MATCH not_allowed'],
-    ['a swap while resolving does not', { policy: allow }, [says(hello('slow.example')), swap(denyAll), resolved, connected], 'allow MATCHED - allowed'],
-    ['a swap while dialling does not', { policy: allow }, [says(hello()), swap(denyAll), connected], 'allow MATCHED - allowed'],
-    ['a swap between CONNECT and hello does not', { ...explicit, policy: allow }, [says(connectRequest('allowed.example')), swap(denyAll), says(hello()), connected], 'allow MATCHED - allowed'],
-    ['the name of the rule is that of the old policy', { policy: allow }, [says(hello('slow.example')), swap(compiled([...RULES].reverse())), resolved, connected], 'allow MATCHED - allowed'],
+    [
+      'a swap before the hello counts',
+      { policy: allow },
+      [swap(denyAll), says(hello())],
+      'deny NO_MATCH not_allowed',
+    ],
+    [
+      'a swap while resolving does not',
+      { policy: allow },
+      [says(hello('slow.example')), swap(denyAll), resolved, connected],
+      'allow MATCHED - allowed',
+    ],
+    [
+      'a swap while dialling does not',
+      { policy: allow },
+      [says(hello()), swap(denyAll), connected],
+      'allow MATCHED - allowed',
+    ],
+    [
+      'a swap between CONNECT and hello does not',
+      { ...explicit, policy: allow },
+      [says(connectRequest('allowed.example')), swap(denyAll), says(hello()), connected],
+      'allow MATCHED - allowed',
+    ],
+    [
+      'the name of the rule is that of the old policy',
+      { policy: allow },
+      [says(hello('slow.example')), swap(compiled([...RULES].reverse())), resolved, connected],
+      'allow MATCHED - allowed',
+    ],
   ])('%s', (_, options, steps, expected) => {
     expect(live(options, steps).decision).toContain(expected);
   });
 
   it('judges a source group by its own mode', () => {
-    const source = { name: 'lab', cidrs: RULES.flatMap(() => []), mode: 'observe' as const, location: { file: 'p', line: 1, col: 1 } };
+    const source = {
+      name: 'lab',
+      cidrs: RULES.flatMap(() => []),
+      mode: 'observe' as const,
+      location: { file: 'p', line: 1, col: 1 },
+    };
     const policy = compiled(RULES, { mode: 'observe', observeUntilMs: 0, sources: [source] });
     expect(live({ policy }, [says(hello('stranger.example'))]).decision).toContain('deny NO_MATCH');
   });
@@ -134,14 +177,32 @@ describe('a flow that is ended from outside', () => {
   const stages: [string, RigOptions, Step[], string[], string][] = [
     ['before a word', {}, [], ['reset'], 'deny NO_MATCH client_closed'],
     ['within a hello', {}, [says(hello().subarray(0, 40))], ['reset'], 'deny NO_MATCH client_closed'],
-    ['within a request', explicit, [says(connectRequest('a').subarray(0, 9))], ['reset'], 'deny NO_MATCH client_closed'],
-    ['while resolving', {}, [says(hello('slow.example'))], ['reset'], 'deny DENIED client_closed allowed'],
-    ['granted', explicit, [says(connectRequest('allowed.example'))], ['reply HTTP 200', 'readOn', 'reset'], 'deny DENIED client_closed allowed'],
+    [
+      'within a request',
+      explicit,
+      [says(connectRequest('a').subarray(0, 9))],
+      ['reset'],
+      'deny NO_MATCH client_closed',
+    ],
+    ['while resolving', {}, [says(hello('slow.example'))], ['reset'], 'deny MATCHED client_closed allowed'],
+    [
+      'granted',
+      explicit,
+      [says(connectRequest('allowed.example'))],
+      ['reply HTTP 200', 'readOn', 'reset'],
+      'deny MATCHED client_closed allowed',
+    ],
     ['while dialling', {}, [says(hello())], ['connect 198.51.100.7:443', 'reset'], 'allow MATCHED - allowed'],
   ];
 
   it.each(stages)('%s', (_, options, steps, calls, decision) => {
-    const rig = live(options, [...steps, abandoned('drained'), resolved, abandoned('drained'), after(60_000)]);
+    const rig = live(options, [
+      ...steps,
+      abandoned('drained'),
+      resolved,
+      abandoned('drained'),
+      waits(60_000),
+    ]);
     expect(rig.wire.calls).toEqual(calls);
     expect([rig.end, rig.told]).toEqual(['drained', ['decided', 'closed', 'over']]);
     expect(rig.decision).toContain(decision);
@@ -150,7 +211,7 @@ describe('a flow that is ended from outside', () => {
   });
 
   it('does nothing more when its end has come already', () => {
-    const rig = live({}, [says(hello('stranger.example')), abandoned('drained'), resets, after(60_000)]);
+    const rig = live({}, [says(hello('stranger.example')), abandoned('drained'), resets, waits(60_000)]);
     expect([rig.wire.calls, rig.end]).toEqual([['hangUp alert 49'], 'refused']);
   });
 });
@@ -202,12 +263,15 @@ describe('the times and bytes in the records', () => {
   it('tell sniffing, dialling and the whole life apart', () => {
     const rig = new FlowRig({});
     rig.flow.start();
-    for (const step of [pass(10), says(hello('slow.example')), pass(30), resolved, pass(100), connected]) step(rig);
+    for (const step of [pass(10), says(hello('slow.example')), pass(30), resolved, pass(100), connected])
+      step(rig);
     rig.wire.relayed.out = 7;
     rig.wire.relayed.in = 9;
     for (const step of [pass(1_000), relayEnds('client_fin')]) step(rig);
     expect(rig.decided).toMatchObject([{ sniffMs: 10, timeMs: expect.any(Number) }]);
-    expect(rig.closed).toMatchObject([{ dialMs: 100, durationMs: 1_140, bytesOut: 7, bytesIn: 9, dialFailure: null }]);
+    expect(rig.closed).toMatchObject([
+      { dialMs: 100, durationMs: 1_140, bytesOut: 7, bytesIn: 9, dialFailure: null },
+    ]);
   });
 
   it('do not count the resolver’s time as sniffing, when the name does not resolve', () => {
@@ -231,7 +295,14 @@ describe('the times and bytes in the records', () => {
 
   it('carry the same identity', () => {
     const rig = live({}, [says(hello()), connected, relayEnds('client_fin')]);
-    const identity = { flow: 'flow-0', listener: 'tls', srcIp: '192.0.2.10', srcPort: 50_000, dstPort: 443, hostname: 'allowed.example' };
+    const identity = {
+      flow: 'flow-0',
+      listener: 'tls',
+      srcIp: '192.0.2.10',
+      srcPort: 50_000,
+      dstPort: 443,
+      hostname: 'allowed.example',
+    };
     expect([rig.decided, rig.closed]).toMatchObject([[identity], [identity]]);
   });
 });

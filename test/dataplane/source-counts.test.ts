@@ -43,7 +43,11 @@ describe('SourceCounts', () => {
 
   it('agrees with a map, whatever comes', () => {
     const sources = [A, B, ip('192.0.2.2'), ip('::1'), ip('255.255.255.255'), ip('ffff::ffff')];
-    const action = fc.record({ source: fc.nat(sources.length - 1), limit: fc.integer({ min: 1, max: 3 }), open: fc.boolean() });
+    const action = fc.record({
+      source: fc.nat(sources.length - 1),
+      limit: fc.integer({ min: 1, max: 3 }),
+      open: fc.boolean(),
+    });
     const counts = new SourceCounts();
     fc.assert(
       fc.property(fc.array(action, { maxLength: 80 }), actions => {

@@ -319,7 +319,7 @@ export const says =
   };
 export const ends: Step = rig => rig.flow.clientEnded();
 export const resets: Step = rig => rig.flow.clientReset();
-export const after =
+export const waits =
   (ms: number): Step =>
   rig =>
     rig.clock.advance(ms);

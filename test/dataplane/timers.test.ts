@@ -6,9 +6,7 @@ import { FakeClock } from './support.ts';
 function clockWith(...delays: readonly number[]) {
   const clock = new FakeClock();
   const fired: string[] = [];
-  const timers = delays.map((delay, i) =>
-    clock.timers.after(delay, () => fired.push(`${i}@${clock.nowMs}`)),
-  );
+  const timers = delays.map((delay, i) => clock.timers.after(delay, () => fired.push(`${i}@${clock.nowMs}`)));
   return { clock, fired, timers };
 }
 

@@ -85,7 +85,9 @@ describe('TlsWatch in enforce mode', () => {
     expect(watcher.fromClient(held)).toEqual(bytes());
     watcher.fromServer(CHOSEN);
     expect(watcher.over).toBe(false);
-    expect(Buffer.from(watcher.fromClient(bytes(1, 2)) ?? [])).toEqual(Buffer.from(concat(held, bytes(1, 2))));
+    expect(Buffer.from(watcher.fromClient(bytes(1, 2)) ?? [])).toEqual(
+      Buffer.from(concat(held, bytes(1, 2))),
+    );
     expect(watcher.over).toBe(true);
   });
 

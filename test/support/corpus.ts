@@ -23,6 +23,10 @@ export interface AdversarialRow extends CorpusRow {
   readonly desc: string;
   readonly expect: 'allow' | 'deny' | 'timeout' | 'first-only' | 'policy';
   readonly expect_host: string | null;
+  /** Lengths of the TCP segments to send the stream in; absent: one. */
+  readonly segments?: readonly number[];
+  /** In CONNECT rows: the row of adversarial.jsonl that follows as inner stream. */
+  readonly inner_id?: string;
 }
 
 /** Rows of a capture file, or null when the folder is not there: such tests skip. */

@@ -101,7 +101,8 @@ export class Relay {
       return this.#close(this.#firstFin === 'client_fin' ? 'client_fin' : 'client_reset', 'reset');
     }
     if (back.state === 'source-failed') return this.#close('server_reset', 'reset');
-    if (out.state === 'sink-failed' && back.state === 'done') {
+    const upstreamFailed = out.state === 'sink-failed' || this.#options.upstream.broken;
+    if (upstreamFailed && back.state === 'done') {
       return this.#firstFin === 'server_fin'
         ? this.#close('server_fin', 'fin')
         : this.#close('server_reset', 'reset');

@@ -77,6 +77,25 @@ describe.skipIf(!isLinux)('EventLoop and Socket (Linux only)', () => {
     expect(heard).toHaveLength(1);
   });
 
+  it('tells a handler nothing of a descriptor that another handler of the same turn has closed', () => {
+    const lab = new Lab();
+    const pairs = [lab.connect(), lab.connect()];
+    lab.settle();
+    const heard: number[] = [];
+    for (const { near } of pairs) lab.loop.unwatch(near.fd);
+    for (const [i, { near, far }] of pairs.entries()) {
+      lab.loop.watchReadable(near.fd, {
+        ready: () => {
+          heard.push(i);
+          for (const pair of pairs) lab.loop.close(pair.near.fd);
+        },
+      });
+      far.send(Buffer.from('x'));
+    }
+    lab.turn();
+    expect(heard).toHaveLength(1);
+  });
+
   it('closes descriptors at the end of the turn', () => {
     const lab = new Lab();
     const { near, far } = lab.connect();

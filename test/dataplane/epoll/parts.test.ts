@@ -133,7 +133,10 @@ describe.skipIf(!isLinux)('Acceptor (Linux only)', () => {
 describe.skipIf(!isLinux)('ConnectAttempt (Linux only)', () => {
   const attempt = (lab: Lab, address: string, port: number) => {
     const outcomes: (DialFailure | null)[] = [];
-    return { outcomes, attempt: new ConnectAttempt(lab.loop, ip(address), port, failure => outcomes.push(failure)) };
+    return {
+      outcomes,
+      attempt: new ConnectAttempt(lab.loop, ip(address), port, failure => outcomes.push(failure)),
+    };
   };
 
   it('connects, and not before the constructor has returned', () => {
@@ -188,7 +191,11 @@ describe.skipIf(!isLinux)('Mailbox (Linux only)', () => {
       lab.loop,
       wakeFd,
       { receive: () => inbox.shift(), send: message => sent.push(message) },
-      { policy: () => orders.push('policy'), drain: () => orders.push('drain'), abandon: () => orders.push('abandon') },
+      {
+        policy: () => orders.push('policy'),
+        drain: () => orders.push('drain'),
+        abandon: () => orders.push('abandon'),
+      },
     );
     const tell = (...messages: ToWorker[]) => {
       inbox.push(...messages);
@@ -246,7 +253,17 @@ describe.skipIf(!isLinux)('Mailbox (Linux only)', () => {
 
 describe('a resolution on its way between threads', () => {
   it.each<[string, Resolution]>([
-    ['with addresses', { ok: true, expiresMs: 5, addresses: [{ ip: ip('10.0.0.1'), guard: 'private' }, { ip: ip('2001:db8::1'), guard: 'ok' }] }],
+    [
+      'with addresses',
+      {
+        ok: true,
+        expiresMs: 5,
+        addresses: [
+          { ip: ip('10.0.0.1'), guard: 'private' },
+          { ip: ip('2001:db8::1'), guard: 'ok' },
+        ],
+      },
+    ],
     ['without', { ok: false, expiresMs: 5, failure: 'unreachable' }],
   ])('stays the same %s', (_, resolution) => {
     expect(fromPlain(structuredClone(toPlain(resolution)))).toEqual(resolution);

@@ -163,6 +163,15 @@ describe.skipIf(!isLinux)('Relay (Linux only)', () => {
     expect(Buffer.compare(bytes, sent)).toBe(0);
   });
 
+  it('keeps what a full reader has not taken apart from what else is read meanwhile', () => {
+    const rig = new RelayRig();
+    rig.pipes.take = () => null;
+    const sent = rig.fill(rig.server);
+    rig.transfer(rig.client, rig.server, Buffer.alloc(200_000, 0xee));
+    rig.server.finish();
+    expect(Buffer.compare(rig.readAll(rig.client).bytes, sent)).toBe(0);
+  });
+
   it('keeps one direction moving while the other is stuck', () => {
     const rig = new RelayRig();
     rig.fill(rig.server);
@@ -284,7 +293,11 @@ describe.skipIf(!isLinux)('a watched relay (Linux only)', () => {
     const rig = new RelayRig({ watch: new TestWatch() });
     rig.client.send(Buffer.from('evil!'));
     rig.lab.settle();
-    expect([rig.server.receive(), rig.client.receive(), rig.ends]).toEqual(['reset', 'reset', ['name_mismatch']]);
+    expect([rig.server.receive(), rig.client.receive(), rig.ends]).toEqual([
+      'reset',
+      'reset',
+      ['name_mismatch'],
+    ]);
     expect(rig.moved.out).toBe(0);
   });
 

@@ -1,7 +1,13 @@
 import * as c from '../../../src/dataplane/epoll/libc.ts';
 import { EventLoop } from '../../../src/dataplane/epoll/loop.ts';
 import { Socket } from '../../../src/dataplane/epoll/socket.ts';
-import { encodeSocketAddress, localAddress, openListener, resetOnClose, SOCKADDR_IN6_BYTES } from '../../../src/dataplane/epoll/sockets.ts';
+import {
+  encodeSocketAddress,
+  localAddress,
+  openListener,
+  resetOnClose,
+  SOCKADDR_IN6_BYTES,
+} from '../../../src/dataplane/epoll/sockets.ts';
 import { ip } from '../../resolve/support.ts';
 
 export const isLinux = process.platform === 'linux';
@@ -63,7 +69,12 @@ export class Lab {
     const address = localAddress(libc, listener);
     const fd = this.#connectTo(address.port);
     this.#length.bytes.writeUInt32LE(SOCKADDR_IN6_BYTES);
-    const near = libc.accept4(listener, this.#accepted.address, this.#length.address, c.SOCK_NONBLOCK | c.SOCK_CLOEXEC);
+    const near = libc.accept4(
+      listener,
+      this.#accepted.address,
+      this.#length.address,
+      c.SOCK_NONBLOCK | c.SOCK_CLOEXEC,
+    );
     libc.close(listener);
     if (near < 0) throw new Error('the connection was not there to be accepted');
     return { near: new Socket(this.loop, near), far: new FarEnd(this, fd) };
