@@ -27,10 +27,15 @@ export function chooseDestination(
   candidates: readonly ResolvedAddress[],
   { allowPrivate, observing, isOwn, original }: DestinationRules,
 ): Destination {
-  const dialable = candidates.filter(({ ip, guard }) => guard !== 'forbidden' && !isOwn(ip));
-  const allowed = dialable.filter(({ guard }) => guard === 'ok' || allowPrivate);
-  const onlyObserved = allowed.length === 0 && observing;
-  const addresses = (onlyObserved ? dialable : allowed).map(({ ip }) => ip);
+  const allowed: IpAddress[] = [];
+  const observed: IpAddress[] = [];
+  for (const { ip, guard } of candidates) {
+    if (guard === 'forbidden' || isOwn(ip)) continue;
+    if (guard === 'ok' || allowPrivate) allowed.push(ip);
+    else if (observing) observed.push(ip);
+  }
+  const onlyObserved = allowed.length === 0;
+  const addresses = onlyObserved ? observed : allowed;
   if (addresses.length === 0) return { ok: false, reason: 'destination_forbidden' };
   if (original === null) return { ok: true, addresses, onlyObserved };
   const others = addresses.filter(ip => !ip.equals(original.ip));

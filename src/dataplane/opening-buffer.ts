@@ -61,7 +61,8 @@ export class OpeningBuffer {
     // Doubling keeps byte-by-byte openings linear; a borrowed whole one is copied to its size.
     const size =
       this.#borrowed && capacity === this.#length ? capacity : Math.max(MIN_CAPACITY, 2 * capacity);
-    const own = new Uint8Array(size);
+    // Small ones come from Node's pool: memory of their own costs more than the rest of the copy.
+    const own = Buffer.allocUnsafe(size);
     own.set(this.view());
     this.#bytes = own;
     this.#borrowed = false;

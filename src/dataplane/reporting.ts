@@ -6,6 +6,8 @@ const REPORT_MS = 10;
 
 /** Observes flows, and hands out what it has to say since it was last asked. `R` is plain data. */
 export interface FlowReporter<R> extends FlowObserver {
+  /** It has enough to say that it should be asked at once. */
+  readonly isFull: boolean;
   take(): R;
 }
 
@@ -34,13 +36,13 @@ export class Reporting<R> implements FlowObserver {
 
   /** Sends what there is now. */
   flush(): void {
-    if (this.#timer === null) return;
-    this.#timer.cancel();
+    this.#timer?.cancel();
     this.#timer = null;
     this.#send(this.#reporter.take());
   }
 
   #sendSoon(): void {
+    if (this.#reporter.isFull) return this.flush();
     this.#timer ??= this.#timers.after(REPORT_MS, () => this.flush());
   }
 }

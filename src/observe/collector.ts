@@ -19,7 +19,7 @@ export class Collector {
   }
 
   collect({ lines, tally }: Report): void {
-    if (lines !== '') this.#log.writeLines(lines);
+    if (lines.length > 0) this.#log.writeLines(lines);
     this.#metrics.add(tally);
     this.#sites.add(tally.sites);
     this.#ruleHits.add(tally.rules);

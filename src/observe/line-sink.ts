@@ -3,12 +3,12 @@ import fs from 'node:fs';
 export interface LineSinkOptions {
   /** A descriptor to write to; it stays the caller's. */
   readonly fd: number;
-  /** How much may wait, in UTF-16 units; lines on top of that are dropped. Default 8 Mi. */
+  /** How much may wait, in bytes; lines on top of that are dropped. Default 8 Mi. */
   readonly maxPending?: number;
 }
 
 /** Once this much waits it is written at once, a hundred and more records in one system call. */
-const CHUNK_LENGTH = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 /** Less waits this long for company. */
 const LINGER_MS = 10;
 /** A full pipe is tried again after the first of these, then after twice as long each time up to the second. */
@@ -27,7 +27,8 @@ export class LineSink {
   readonly #fd: number;
   readonly #maxPending: number;
   #state: SinkState = 'idle';
-  #pending = '';
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
   /** Bytes taken from `#pending` that no write has accepted yet. */
   #chunk: Buffer = Buffer.alloc(0);
   #timer: NodeJS.Timeout | undefined;
@@ -45,15 +46,20 @@ export class LineSink {
     return this.#dropped;
   }
 
-  /** Takes one or more lines, each with its newline. */
-  write(lines: string): void {
-    if (this.#pending.length + lines.length > this.#maxPending) {
-      this.#dropped += countLines(Buffer.from(lines));
+  /** Takes one or more lines, each with its newline. Bytes must not change afterwards. */
+  write(lines: string | Uint8Array): void {
+    const bytes =
+      typeof lines === 'string'
+        ? Buffer.from(lines)
+        : Buffer.from(lines.buffer, lines.byteOffset, lines.length);
+    if (this.#pendingBytes + bytes.length > this.#maxPending) {
+      this.#dropped += countLines(bytes);
       return;
     }
-    this.#pending += lines;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
     if (this.#state === 'writing' || this.#state === 'retrying') return;
-    if (this.#pending.length >= CHUNK_LENGTH) this.#writeChunk();
+    if (this.#pendingBytes >= CHUNK_BYTES) this.#writeChunk();
     else if (this.#state === 'idle') this.#writeAfter('lingering', LINGER_MS);
   }
 
@@ -76,8 +82,8 @@ export class LineSink {
   flushSync(): void {
     clearTimeout(this.#timer);
     const isChunkOurs = this.#state !== 'writing';
-    const rest = Buffer.concat([isChunkOurs ? this.#chunk : Buffer.alloc(0), Buffer.from(this.#pending)]);
-    this.#pending = '';
+    const pending = this.#takePending();
+    const rest = isChunkOurs ? Buffer.concat([this.#chunk, pending]) : pending;
     if (isChunkOurs) {
       this.#chunk = Buffer.alloc(0);
       this.#state = 'idle';
@@ -90,6 +96,13 @@ export class LineSink {
     }
   }
 
+  #takePending(): Buffer {
+    const pending = Buffer.concat(this.#pending);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    return pending;
+  }
+
   #writeAfter(state: 'lingering' | 'retrying', delayMs: number): void {
     this.#state = state;
     this.#timer = setTimeout(() => this.#writeChunk(), delayMs);
@@ -98,8 +111,7 @@ export class LineSink {
   #writeChunk(): void {
     clearTimeout(this.#timer);
     if (this.#chunk.length === 0) {
-      this.#chunk = Buffer.from(this.#pending);
-      this.#pending = '';
+      this.#chunk = this.#takePending();
     }
     if (this.#chunk.length === 0) {
       this.#state = 'idle';

@@ -35,7 +35,7 @@ export interface Log {
   /** Whether the level lets flow records, which are `info`, through. */
   readonly saysFlows: boolean;
   /** Writes finished lines, each with its newline: flow records, which are put together where flows run. */
-  writeLines(lines: string): void;
+  writeLines(lines: Uint8Array): void;
   debug(message: string, fields: LogFields): void;
   info(message: string, fields: LogFields): void;
   warn(message: string, fields: LogFields): void;

@@ -5,7 +5,8 @@ import type { LogFormat } from './log.ts';
 
 /** What flows did since the last report: the log lines that say it, and the sums. Plain data. */
 export interface Report {
-  readonly lines: string;
+  /** ASCII, each line with its newline. */
+  readonly lines: Uint8Array;
   readonly tally: Tally;
 }
 
@@ -17,6 +18,8 @@ export interface ReporterSettings {
   readonly saysFlows: boolean;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** Observes the flows of one thread and turns them into reports for the main thread's `Collector`. */
 export class Reporter implements FlowObserver {
   readonly #lines: FlowLines | null;
@@ -24,6 +27,10 @@ export class Reporter implements FlowObserver {
 
   constructor(settings: ReporterSettings) {
     this.#lines = settings.saysFlows ? new FlowLines(settings) : null;
+  }
+
+  get isFull(): boolean {
+    return this.#lines?.isFull ?? false;
   }
 
   decided(event: DecisionEvent): void {
@@ -37,6 +44,6 @@ export class Reporter implements FlowObserver {
   }
 
   take(): Report {
-    return { lines: this.#lines?.take() ?? '', tally: this.#tally.take() };
+    return { lines: this.#lines?.take() ?? NOTHING, tally: this.#tally.take() };
   }
 }

@@ -13,13 +13,13 @@ export const MAX_PLAINTEXT_BYTES = 16_384;
 export const MAX_CIPHERTEXT_BYTES = MAX_PLAINTEXT_BYTES + 256;
 
 /**
- * Whether what there is of a record header at `at` (none, some or all of it) can begin a TLS record: a known
+ * Whether what there is of a record header from `at` to `end` (none, some or all of it) can begin a TLS record: a known
  * content type and major version 3, with any minor version (RFC 8446 §5.1 has it ignored).
  */
-export function isRecordStart(bytes: Uint8Array, at: number): boolean {
-  if (bytes.length > at) {
+export function isRecordStart(bytes: Uint8Array, at: number, end = bytes.length): boolean {
+  if (end > at) {
     const type = u8(bytes, at);
     if (type < CHANGE_CIPHER_SPEC || type > HEARTBEAT) return false;
   }
-  return bytes.length <= at + 1 || u8(bytes, at + 1) === 3;
+  return end <= at + 1 || u8(bytes, at + 1) === 3;
 }

@@ -67,8 +67,7 @@ export class ServerHelloWatcher {
 
   #takeHeader(chunk: Uint8Array, at: number): number {
     this.#header[this.#headerFilled++] = u8(chunk, at);
-    const soFar = this.#header.subarray(0, this.#headerFilled);
-    if (!isRecordStart(soFar, 0)) this.#message = 'other';
+    if (!isRecordStart(this.#header, 0, this.#headerFilled)) this.#message = 'other';
     else if (this.#headerFilled === RECORD_HEADER_BYTES) this.#beginRecord();
     return at + 1;
   }

@@ -39,23 +39,15 @@ export class Relay {
   #queued = false;
 
   constructor(options: RelayOptions) {
-    const { loop, pipes, client, upstream, watch } = options;
+    const { loop, client, upstream, watch } = options;
     this.#options = options;
-    const shared = { scratch: loop.scratch, pipes };
-    this.#out = new Stream({
-      ...shared,
-      source: client,
-      sink: upstream,
-      head: options.head,
-      inspect: watch === null ? null : chunk => watch.fromClient(chunk),
-    });
-    this.#in = new Stream({
-      ...shared,
-      source: upstream,
-      sink: client,
-      head: null,
-      inspect: watch === null ? null : chunk => watch.fromServer(chunk),
-    });
+    this.#out = new Stream(client, upstream, loop.scratch, options.pipes);
+    this.#in = new Stream(upstream, client, loop.scratch, options.pipes);
+    this.#out.pending = options.head;
+    if (watch !== null) {
+      this.#out.inspect = chunk => watch.fromClient(chunk);
+      this.#in.inspect = chunk => watch.fromServer(chunk);
+    }
     this.#idle = loop.timers.after(options.idleTimeoutMs, () => this.end('idle_timeout'));
     this.#keepalive = loop.timers.after(KEEPALIVE_AFTER_MS, () => upstream.keepAlive());
     client.onReady = () => this.#advance();

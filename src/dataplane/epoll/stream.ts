@@ -18,40 +18,29 @@ export type StreamState = 'waiting' | 'yielding' | 'done' | 'source-failed' | 's
  */
 export type Inspect = (chunk: Uint8Array) => Uint8Array | null;
 
-export interface StreamOptions {
-  readonly source: Socket;
-  readonly sink: Socket;
-  /** Read into, and never kept beyond a call. */
-  readonly scratch: PinnedBuffer;
-  readonly pipes: PipePool;
-  /** Sent first, uninspected. */
-  readonly head: Uint8Array | null;
-  readonly inspect: Inspect | null;
-}
-
 /** One direction of a relayed flow. It reads no further than it can write, so at most one scratch buffer is ever kept. */
 export class Stream {
   /** Bytes handed to the sink. */
   bytes = 0;
-  /** Null once there is nothing left to inspect; only then are bytes spliced. */
-  inspect: Inspect | null;
+  /** Set while there is something to inspect; bytes are spliced only without it. */
+  inspect: Inspect | null = null;
+  /** Bytes to be sent before any are read, uninspected. */
+  pending: Uint8Array | null = null;
   state: StreamState = 'waiting';
   readonly #source: Socket;
   readonly #sink: Socket;
   readonly #scratch: PinnedBuffer;
   readonly #pipes: PipePool;
-  #pending: Uint8Array | null;
   #pipe: Pipe | null = null;
   #bulkReads = 0;
   #ended = false;
 
-  constructor(options: StreamOptions) {
-    this.#source = options.source;
-    this.#sink = options.sink;
-    this.#scratch = options.scratch;
-    this.#pipes = options.pipes;
-    this.#pending = options.head;
-    this.inspect = options.inspect;
+  /** `scratch` is read into, and never kept beyond a call. */
+  constructor(source: Socket, sink: Socket, scratch: PinnedBuffer, pipes: PipePool) {
+    this.#source = source;
+    this.#sink = sink;
+    this.#scratch = scratch;
+    this.#pipes = pipes;
   }
 
   /** Whether this direction will move nothing more. */
@@ -75,7 +64,7 @@ export class Stream {
   /** Gives the pipe back. The stream must not move again. */
   release(): void {
     this.#returnPipe();
-    this.#pending = null;
+    this.pending = null;
   }
 
   /** Writes what is due, then reads once. Null to go on. */
@@ -101,9 +90,9 @@ export class Stream {
     const chunk = this.#scratch.bytes.subarray(0, count);
     const passed = this.inspect === null ? chunk : this.inspect(chunk);
     if (passed === null) return 'cut';
-    this.#pending = passed.length > 0 ? passed : null;
+    this.pending = passed.length > 0 ? passed : null;
     const flushed = this.#flush();
-    if (this.#pending !== null) this.#pending = Uint8Array.from(this.#pending);
+    if (this.pending !== null) this.pending = Uint8Array.from(this.pending);
     return flushed === 'failed' ? 'sink-failed' : null;
   }
 
@@ -117,12 +106,12 @@ export class Stream {
 
   /** Writes what is kept, in memory or in the pipe. */
   #flush(): 'flushed' | 'full' | 'failed' {
-    while (this.#pending !== null) {
+    while (this.pending !== null) {
       if (!this.#sink.writable) return 'full';
-      const sent = this.#sink.write(this.#pending);
+      const sent = this.#sink.write(this.pending);
       if (sent === FAILED) return 'failed';
       this.bytes += sent;
-      this.#pending = sent < this.#pending.length ? this.#pending.subarray(sent) : null;
+      this.pending = sent < this.pending.length ? this.pending.subarray(sent) : null;
     }
     while (this.#pipe !== null && this.#pipe.filled > 0) {
       if (!this.#sink.writable) return 'full';
