@@ -64,12 +64,16 @@ describePlanes('hostile and odd openings', dataplane => {
   beforeAll(async () => {
     upstream = await Upstream.listen();
     scope.defer(() => upstream.close());
-    const dns = await startDnsServer(({ type }) => (type === 'A' ? [{ type, data: '127.0.0.1', ttl: 60 }] : []));
+    const dns = await startDnsServer(({ type }) =>
+      type === 'A' ? [{ type, data: '127.0.0.1', ttl: 60 }] : [],
+    );
     scope.defer(() => dns.close());
     daemon = await TestDaemon.start({
       policy: {
         mode: 'enforce',
-        rules: [{ name: 'corpus', hosts: ['allowed.example', '*.wild.example'], ports: [80, 443, upstream.port] }],
+        rules: [
+          { name: 'corpus', hosts: ['allowed.example', '*.wild.example'], ports: [80, 443, upstream.port] },
+        ],
       },
       config: {
         dataplane,
@@ -108,7 +112,8 @@ describePlanes('hostile and odd openings', dataplane => {
   async function judge(client: Peer, { verdict, stream }: Pick<Case, 'verdict' | 'stream'>): Promise<void> {
     if (verdict === 'allow') {
       const server = await Promise.race([upstream.peer(served), client.end().then(() => null)]);
-      if (server === null) throw new Error(`refused: ${JSON.stringify((await daemon.flow(client.port)).decision)}`);
+      if (server === null)
+        throw new Error(`refused: ${JSON.stringify((await daemon.flow(client.port)).decision)}`);
       served++;
       expect((await server.atLeast(stream.length)).equals(stream)).toBe(true);
       client.finish();

@@ -106,28 +106,28 @@ describePlanes('flows that take their time', dataplane => {
       const body = Buffer.alloc(SLOW_BYTES, 'slow reader ');
       client.socket.pause();
       const sent = server.send(body);
-    const relayed = () => patient.metric('sallyport_bytes_total', '{direction="in"}');
-    let last = -1;
-    await until('every buffer on the way is full', async () => {
-      const now = await relayed();
-      const isFull = now === last;
-      last = now;
-      return isFull;
-    });
-    expect(residentBytes(patient) - before).toBeLessThan(SLOW_BYTES / 2);
-    expect(client.received).toBeLessThan(SLOW_BYTES);
+      const relayed = () => patient.metric('sallyport_bytes_total', '{direction="in"}');
+      let last = -1;
+      await until('every buffer on the way is full', async () => {
+        const now = await relayed();
+        const isFull = now === last;
+        last = now;
+        return isFull;
+      });
+      expect(residentBytes(patient) - before).toBeLessThan(SLOW_BYTES / 2);
+      expect(client.received).toBeLessThan(SLOW_BYTES);
 
-    // Three stops on the way: what was held up goes on by itself.
-    for (const part of [1, 2, 3]) {
+      // Three stops on the way: what was held up goes on by itself.
+      for (const part of [1, 2, 3]) {
+        client.socket.resume();
+        await client.atLeast(answer.length + (part * SLOW_BYTES) / 4);
+        client.socket.pause();
+      }
       client.socket.resume();
-      await client.atLeast(answer.length + (part * SLOW_BYTES) / 4);
-      client.socket.pause();
-    }
-    client.socket.resume();
-    await client.atLeast(answer.length + SLOW_BYTES);
-    await sent;
-    expect(client.bytes.subarray(answer.length).equals(body)).toBe(true);
-      },
+      await client.atLeast(answer.length + SLOW_BYTES);
+      await sent;
+      expect(client.bytes.subarray(answer.length).equals(body)).toBe(true);
+    },
   );
 });
 

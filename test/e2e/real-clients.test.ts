@@ -4,6 +4,7 @@ import { createSecureServer, connect as h2Connect } from 'node:http2';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -58,6 +59,10 @@ describePlanes('real clients reach an allowed host', dataplane => {
       };
       if (incoming.httpVersionMajor === 1) outgoing.setHeader('connection', 'close');
       outgoing.end(JSON.stringify(seen));
+    });
+    server.on('upgrade', (_request, socket: Duplex) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      socket.pipe(socket);
     });
     upstreamPort = await listenOn(server);
     scope.defer(() => server.close());
@@ -157,6 +162,32 @@ describePlanes('real clients reach an allowed host', dataplane => {
     const answers = await Promise.all(paths.map(path => text(session.request({ ':path': path }))));
     expect(answers.map(answer => JSON.parse(answer).path)).toEqual(paths);
     session.close();
+  });
+
+  it('a WebSocket that idles while other flows come and go, then talks again', async () => {
+    const { socket } = await openTunnel('connect', daemon.port('proxy'), 'allowed.example', upstreamPort);
+    socket.removeAllListeners('data');
+    const asked = request(url, {
+      headers: { connection: 'Upgrade', upgrade: 'websocket' },
+      createConnection: () => tlsConnect({ socket, servername: 'allowed.example', ca }),
+    });
+    asked.end();
+    const [, webSocket] = await once(asked, 'upgrade');
+    scope.defer(() => webSocket.destroy());
+    const echo = async (frame: string) => {
+      webSocket.write(frame);
+      const [echoed] = await once(webSocket, 'data');
+      expect(String(echoed)).toBe(frame);
+    };
+    await echo('ping');
+    for (let i = 0; i < 50; i++) {
+      const other = await openTunnel('connect', daemon.port('proxy'), 'allowed.example', upstreamPort);
+      other.socket.removeAllListeners('data');
+      const tls = tlsConnect({ socket: other.socket, servername: 'allowed.example', ca });
+      await once(tls, 'secureConnect');
+      tls.destroy();
+    }
+    await echo('still there');
   });
 
   it('fetch, with the name led to the sni listener', async () => {

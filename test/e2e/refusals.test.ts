@@ -55,7 +55,12 @@ describePlanes('what a refused client sees', dataplane => {
       expect(await client.end()).toBe(how);
       expect(client.bytes).toEqual(isAlert ? ACCESS_DENIED : Buffer.alloc(0));
       const { decision, close } = await daemon.flow(client.port);
-      expect(decision).toMatchObject({ action: 'deny', state: 'NO_MATCH', reason: 'not_allowed', rule: null });
+      expect(decision).toMatchObject({
+        action: 'deny',
+        state: 'NO_MATCH',
+        reason: 'not_allowed',
+        rule: null,
+      });
       expect(decision.msg).toBe(
         'Gateway=test-gateway S_IP=127.0.0.1 D_IP=- hostname=denied.example state=NO_MATCH drop_reason=NOT_ALLOWED',
       );
@@ -69,12 +74,17 @@ describePlanes('what a refused client sees', dataplane => {
       const [head = '', body] = client.text.split('\r\n\r\n');
       if (isAlert) {
         expect(head.split('\r\n')[0]).toBe('HTTP/1.1 403 Forbidden');
-        expect(head).toContain('Proxy-Status: test-gateway; error=http_request_denied; details="not_allowed"');
+        expect(head).toContain(
+          'Proxy-Status: test-gateway; error=http_request_denied; details="not_allowed"',
+        );
         expect(body).toContain(`test-gateway refused CONNECT denied.example:${upstream.port}: not_allowed`);
       } else {
         expect(client.received).toBe(0);
       }
-      expect((await daemon.flow(client.port)).decision).toMatchObject({ protocol: 'connect', reason: 'not_allowed' });
+      expect((await daemon.flow(client.port)).decision).toMatchObject({
+        protocol: 'connect',
+        reason: 'not_allowed',
+      });
     });
 
     it('a SOCKS5 client', async () => {
@@ -85,18 +95,24 @@ describePlanes('what a refused client sees', dataplane => {
       expect(await client.end()).toBe(how);
       // RFC 1928 §6: connection not allowed by ruleset.
       expect([...client.bytes.subarray(0, 4)]).toEqual(isAlert ? [5, 0, 5, 2] : [5, 0]);
-      expect((await daemon.flow(client.port)).decision).toMatchObject({ protocol: 'socks5', reason: 'not_allowed' });
+      expect((await daemon.flow(client.port)).decision).toMatchObject({
+        protocol: 'socks5',
+        reason: 'not_allowed',
+      });
     });
 
-    it.each(['connect', 'socks5'] as const)('a client whose hello names another host than its %s request', async kind => {
-      const client = await openTunnel(kind, daemon.port('proxy'), 'allowed.example', upstream.port);
-      const granted = client.received;
-      await client.send(deniedHello);
-      expect(await client.end()).toBe(how);
-      expect(client.bytes.subarray(granted)).toEqual(isAlert ? ACCESS_DENIED : Buffer.alloc(0));
-      const { decision } = await daemon.flow(client.port);
-      expect(decision).toMatchObject({ protocol: 'tls', reason: 'name_mismatch', state: 'DENIED' });
-    });
+    it.each(['connect', 'socks5'] as const)(
+      'a client whose hello names another host than its %s request',
+      async kind => {
+        const client = await openTunnel(kind, daemon.port('proxy'), 'allowed.example', upstream.port);
+        const granted = client.received;
+        await client.send(deniedHello);
+        expect(await client.end()).toBe(how);
+        expect(client.bytes.subarray(granted)).toEqual(isAlert ? ACCESS_DENIED : Buffer.alloc(0));
+        const { decision } = await daemon.flow(client.port);
+        expect(decision).toMatchObject({ protocol: 'tls', reason: 'name_mismatch', state: 'DENIED' });
+      },
+    );
 
     it.each([
       ['says nothing', deniedHello.subarray(0, 0), 'unknown'],
@@ -113,7 +129,11 @@ describePlanes('what a refused client sees', dataplane => {
       const client = await openTunnel('connect', hasty.port('proxy'), 'allowed.example', upstream.port);
       expect(await client.end()).toBe(how);
       const { decision } = await hasty.flow(client.port);
-      expect(decision).toMatchObject({ action: 'deny', reason: 'hello_timeout', hostname: 'allowed.example' });
+      expect(decision).toMatchObject({
+        action: 'deny',
+        reason: 'hello_timeout',
+        hostname: 'allowed.example',
+      });
     });
 
     it('a client that drips its hello cannot stretch helloTimeout', async () => {

@@ -28,7 +28,10 @@ describePlanes('the end of the daemon', dataplane => {
   afterEach(() => perTest.close());
   afterAll(() => scope.close());
 
-  async function start(limits: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv = {}): Promise<TestDaemon> {
+  async function start(
+    limits: Readonly<Record<string, string>>,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<TestDaemon> {
     const daemon = await startEgress({ dataplane, upstreamPort: upstream.port, limits, env });
     perTest.defer(() => daemon.kill());
     return daemon;
@@ -71,7 +74,10 @@ describePlanes('the end of the daemon', dataplane => {
       server.finish();
       expect(await client.end()).toBe('fin');
       expect(await daemon.exited).toEqual({ code: 0, signal: null });
-      expect((await daemon.flow(client.port)).close).toMatchObject({ end: 'client_fin', bytes_out: server.received });
+      expect((await daemon.flow(client.port)).close).toMatchObject({
+        end: 'client_fin',
+        bytes_out: server.received,
+      });
     });
 
     it('SIGTERM: flows that do not end are cut at drainTimeout, which ends with 0', async () => {
@@ -87,12 +93,15 @@ describePlanes('the end of the daemon', dataplane => {
       expect(await client.end()).toBe('reset');
       expect(await server.end()).toBe('reset');
       expect(await daemon.exited).toEqual({ code: 0, signal: null });
-      expect((await daemon.flow(client.port)).close).toMatchObject({ end: 'drained', bytes_out: hello.length });
+      expect((await daemon.flow(client.port)).close).toMatchObject({
+        end: 'drained',
+        bytes_out: hello.length,
+      });
       expect((await daemon.flow(early.port)).close).toMatchObject({ end: 'drained', bytes_out: 0 });
       expect(daemon.lines.at(-1)).toMatchObject({ event: 'drained' });
     });
 
-    it('a second SIGTERM ends at once', async () => {
+    it('a second SIGTERM ends at once', { timeout: 20_000 }, async () => {
       const daemon = await start({ drainTimeout: '10m' });
       const { client } = await open(daemon);
       daemon.process.kill('SIGTERM');
@@ -175,32 +184,49 @@ describePlanes('the end of the daemon', dataplane => {
   });
 
   describe('before it began', () => {
-    const launch = (config: Readonly<Record<string, unknown>>, policy: Record<string, unknown> | string = { rules: [] }) => {
-      const daemon = TestDaemon.launch({ policy: typeof policy === 'string' ? policy : { mode: 'observe', ...policy }, config: { dataplane, ...config } });
+    const launch = (
+      config: Readonly<Record<string, unknown>>,
+      policy: Record<string, unknown> | string = { rules: [] },
+    ) => {
+      const daemon = TestDaemon.launch({
+        policy: typeof policy === 'string' ? policy : { mode: 'observe', ...policy },
+        config: { dataplane, ...config },
+      });
       perTest.defer(() => daemon.kill());
       return daemon;
     };
 
-    it.each(['a listener', 'the admin server'])('%s whose port is taken: says so and ends with 1', async what => {
-      const server = createServer();
-      const port = await listenOn(server);
-      perTest.defer(() => server.close());
-      const taken = { address: `127.0.0.1:${port}` };
-      const isListener = what === 'a listener';
-      const daemon = launch(isListener ? { listeners: [{ name: 'front', kind: 'sni', ...taken }] } : { admin: taken });
-      expect(await daemon.exited).toEqual({ code: 1, signal: null });
-      const name = isListener ? 'listener front' : 'admin';
-      expect(daemon.output()).toContain(`${name}: cannot listen on 127.0.0.1:${port}: address already in use`);
-      expect(daemon.output()).not.toMatch(/^\s+at /m);
-    });
+    it.each(['a listener', 'the admin server'])(
+      '%s whose port is taken: says so and ends with 1',
+      async what => {
+        const server = createServer();
+        const port = await listenOn(server);
+        perTest.defer(() => server.close());
+        const taken = { address: `127.0.0.1:${port}` };
+        const isListener = what === 'a listener';
+        const daemon = launch(
+          isListener ? { listeners: [{ name: 'front', kind: 'sni', ...taken }] } : { admin: taken },
+        );
+        expect(await daemon.exited).toEqual({ code: 1, signal: null });
+        const name = isListener ? 'listener front' : 'admin';
+        expect(daemon.output()).toContain(
+          `${name}: cannot listen on 127.0.0.1:${port}: address already in use`,
+        );
+        expect(daemon.output()).not.toMatch(/^\s+at /m);
+      },
+    );
 
     it('a listener that another daemon has: says so and ends with 1', async () => {
       const first = await start({});
-      const daemon = launch({ listeners: [{ name: 'front', kind: 'sni', address: `127.0.0.1:${first.port('tls')}` }] });
-      const isReady = daemon.line(line => line.event === 'ready').then(
-        () => true,
-        () => false,
-      );
+      const daemon = launch({
+        listeners: [{ name: 'front', kind: 'sni', address: `127.0.0.1:${first.port('tls')}` }],
+      });
+      const isReady = daemon
+        .line(line => line.event === 'ready')
+        .then(
+          () => true,
+          () => false,
+        );
       expect(await isReady).toBe(false);
       expect(daemon.output()).toContain('address already in use');
     });

@@ -131,11 +131,11 @@ export class TestDaemon {
     return `http://${this.lines.find(line => line.event === 'ready')?.admin}`;
   }
 
+  /** Puts another policy file in place of the present one, as deployment tools do: it is never seen half written. */
   writePolicy(policy: Readonly<Record<string, unknown>> | string): void {
-    writeFileSync(
-      this.policyPath,
-      typeof policy === 'string' ? policy : stringify({ version: 1, ...policy }),
-    );
+    const written = `${this.policyPath}.new`;
+    writeFileSync(written, typeof policy === 'string' ? policy : stringify({ version: 1, ...policy }));
+    renameSync(written, this.policyPath);
   }
 
   /** Waits for a log line from the `from`th on. Rejects when the daemon ends first. */
