@@ -216,21 +216,6 @@ describePlanes('the end of the daemon', dataplane => {
       },
     );
 
-    it('a listener that another daemon has: says so and ends with 1', async () => {
-      const first = await start({});
-      const daemon = launch({
-        listeners: [{ name: 'front', kind: 'sni', address: `127.0.0.1:${first.port('tls')}` }],
-      });
-      const isReady = daemon
-        .line(line => line.event === 'ready')
-        .then(
-          () => true,
-          () => false,
-        );
-      expect(await isReady).toBe(false);
-      expect(daemon.output()).toContain('address already in use');
-    });
-
     it('a broken configuration: says where, and ends with 1', async () => {
       const daemon = launch({ listenerz: [], limits: { helloTimeout: '5 parsecs' } });
       expect(await daemon.exited).toEqual({ code: 1, signal: null });

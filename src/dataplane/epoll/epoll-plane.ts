@@ -19,6 +19,8 @@ import { type Libc, loadFfi, openEventFd, SystemCallError } from './libc.ts';
 import { type FromWorker, type ToWorker, toPlain, type WorkerSetup } from './messages.ts';
 import { localAddress, openListener } from './sockets.ts';
 
+/** Flows leave little that lives on, so a small young generation collects as fast as a large one. */
+const YOUNG_GENERATION_MB = 12;
 /** A worker that has been told to end and does not is terminated. */
 const STOP_GRACE_MS = 2_000;
 
@@ -71,6 +73,12 @@ class EpollPlane<R> implements DataPlane {
       counters: this.#counters.buffer,
       sources: new SourceCounts().buffer,
     };
+    const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    process.once('exit', () => {
+      // The process waits for its threads, and a thread inside epoll_wait cannot be interrupted.
+      Atomics.store(new Int32Array(stop), 0, 1);
+      for (const thread of this.#threads) thread.wake();
+    });
     const run = newRunId();
     for (let index = 0; index < options.workers; index++) {
       const listeners = options.listeners.map(({ listener }, i) => ({
@@ -84,6 +92,7 @@ class EpollPlane<R> implements DataPlane {
           index,
           listeners,
           wakeFd,
+          stop,
           flowIdPrefix: `${run}${index.toString(36)}-`,
         }),
       );
@@ -137,6 +146,7 @@ class Thread<R> {
     this.#options = options;
     this.#wakeFd = setup.wakeFd;
     this.#worker = new Worker(options.program, {
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       workerData: { setup, settings: options.programSettings },
       name: `sallyport-${setup.index}`,
     });
@@ -154,16 +164,17 @@ class Thread<R> {
 
   tell(message: ToWorker): void {
     this.#worker.postMessage(message);
-    this.#wake();
+    this.wake();
   }
 
   /** Ends the thread wherever it is; woken, because a thread inside a system call cannot be interrupted. */
   terminate(): void {
     void this.#worker.terminate();
-    this.#wake();
+    this.wake();
   }
 
-  #wake(): void {
+  /** Makes the thread look at its messages and its stop flag. */
+  wake(): void {
     this.#libc.write(this.#wakeFd, this.#one, this.#one.length);
   }
 

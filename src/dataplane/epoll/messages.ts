@@ -20,6 +20,8 @@ export interface WorkerSetup {
   readonly sources: SharedArrayBuffer;
   /** The eventfd that wakes the worker's loop when a message waits. */
   readonly wakeFd: number;
+  /** One int32: other than 0, the process is ending and the loop must return. */
+  readonly stop: SharedArrayBuffer;
   readonly flowIdPrefix: string;
 }
 

@@ -72,9 +72,10 @@ export class WorkerLoop<R> {
     );
   }
 
-  /** Serves until drained. */
+  /** Serves until drained, or until the process ends. */
   run(): void {
-    while (!this.#draining || this.#flows.size > 0) this.#loop.turn();
+    const stop = new Int32Array(this.#setup.stop);
+    while (Atomics.load(stop, 0) === 0 && (!this.#draining || this.#flows.size > 0)) this.#loop.turn();
     this.#reporting.flush();
     this.#mailbox.drained();
   }

@@ -41,7 +41,7 @@ class PortablePlane<R> implements DataPlane {
   readonly #options: PortablePlaneOptions<R>;
   readonly #counters: Counters;
   readonly #reporting: Reporting<R>;
-  readonly #servers: { readonly name: string; readonly server: Server }[] = [];
+  readonly #servers: { readonly name: string; readonly server: Server; readonly address: Endpoint }[] = [];
   #flows: FlowTable<NodeAttempt> | null = null;
   #policy: Policy;
   #lastFlowEnded: () => void = () => {};
@@ -55,7 +55,7 @@ class PortablePlane<R> implements DataPlane {
   }
 
   get listening(): readonly { name: string; address: Endpoint }[] {
-    return this.#servers.map(({ name, server }) => ({ name, address: boundTo(server) }));
+    return this.#servers.map(({ name, address }) => ({ name, address }));
   }
 
   /** Binds all listeners, then begins to serve: the guard has to know every address first. */
@@ -63,7 +63,8 @@ class PortablePlane<R> implements DataPlane {
     const { listeners, ownAddresses, guard, settings, resolver, flowsPerSource } = this.#options;
     try {
       for (const { listener, address } of listeners) {
-        this.#servers.push({ name: listener.name, server: await listenOn(listener.name, address) });
+        const server = await listenOn(listener.name, address);
+        this.#servers.push({ name: listener.name, server, address: boundTo(server) });
       }
     } catch (error) {
       for (const { server } of this.#servers) server.close();
