@@ -1,5 +1,5 @@
 /** The name that every proxy under test lets pass. */
-export const BENCH_NAME = 'bench.example';
+const BENCH_NAME = 'bench.example';
 
 /** A 517-byte ClientHello, the size that browsers pad theirs to, naming BENCH_NAME. */
 export function benchHello(): Buffer {

@@ -1,5 +1,5 @@
 /** The middle of some numbers; NaN of none. */
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   return quantile(
     [...values].sort((a, b) => a - b),
     0.5,
