@@ -23,7 +23,7 @@ describe('OpeningBuffer', () => {
     buffer.append(chunk);
     buffer.keep();
     chunk.fill(0);
-    expect(buffer.view()).toEqual(bytes(1, 2, 3));
+    expect([...buffer.view()]).toEqual([1, 2, 3]);
   });
 
   it('keeps the rest of a borrowed chunk of which some was consumed', () => {
@@ -34,7 +34,7 @@ describe('OpeningBuffer', () => {
     buffer.keep();
     chunk.fill(0);
     buffer.append(bytes(5));
-    expect(buffer.take()).toEqual(bytes(3, 4, 5));
+    expect([...buffer.take()]).toEqual([3, 4, 5]);
   });
 
   it('hands out bytes that are the taker’s own, and is empty then', () => {
@@ -44,7 +44,7 @@ describe('OpeningBuffer', () => {
     const taken = buffer.take();
     chunk.fill(0);
     buffer.append(bytes(7));
-    expect([taken, buffer.view()]).toEqual([bytes(1, 2, 3), bytes(7)]);
+    expect([[...taken], [...buffer.view()]]).toEqual([[1, 2, 3], [7]]);
   });
 
   it('never writes into a chunk it has borrowed', () => {

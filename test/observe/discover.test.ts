@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { discoveredSites, formatSites } from '../../src/observe/discover.ts';
 import { Sites } from '../../src/observe/sites.ts';
-import { decision } from './support.ts';
+import { decision, tallyOf } from './support.ts';
 
 function sitesOf(...hostnames: string[]): Sites {
   const sites = new Sites();
-  for (const hostname of hostnames) sites.decided(decision({ hostname }));
+  sites.add(tallyOf(...hostnames.map(hostname => decision({ hostname }))).sites);
   return sites;
 }
 

@@ -58,6 +58,43 @@ test('lines arrive whole and in order', async () => {
   expect(sink.dropped).toBe(0);
 });
 
+describe('a chunk of lines in bytes', () => {
+  test('arrives whole and in its place among the others', async () => {
+    const { fd, content } = openFile();
+    const sink = new LineSink({ fd });
+    sink.write('first\n');
+    sink.write(new TextEncoder().encode('second\nthird é\n'));
+    sink.write('fourth\n');
+    await sink.flush(10_000);
+    expect(content()).toBe('first\nsecond\nthird é\nfourth\n');
+  });
+
+  test('that is part of a larger buffer brings nothing of the rest', async () => {
+    const { fd, content } = openFile();
+    const sink = new LineSink({ fd });
+    sink.write(new TextEncoder().encode('before\nours\nafter\n').subarray(7, 12));
+    await sink.flush(10_000);
+    expect(content()).toBe('ours\n');
+  });
+
+  test('that is past the bound costs each of its lines, and no part of it is written', async () => {
+    const { fd, content } = openFile();
+    const sink = new LineSink({ fd, maxPending: 10 });
+    sink.write(new TextEncoder().encode('1234\n'));
+    sink.write(new TextEncoder().encode('a\nb\nc\n'));
+    await sink.flush(10_000);
+    expect([content(), sink.dropped]).toEqual(['1234\n', 3]);
+  });
+
+  test('written before flushSync is there when that returns', () => {
+    const { fd, content } = openFile();
+    const sink = new LineSink({ fd });
+    sink.write(new TextEncoder().encode('last\nwords\n'));
+    sink.flushSync();
+    expect(content()).toBe('last\nwords\n');
+  });
+});
+
 test('a flush of nothing resolves', async () => {
   await new LineSink({ fd: openFile().fd }).flush(10_000);
 });

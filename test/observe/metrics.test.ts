@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Metrics } from '../../src/observe/metrics.ts';
-import { close, decision } from './support.ts';
+import { Reporter } from '../../src/observe/reporter.ts';
+import { close, decision, tallyOf } from './support.ts';
 
 function newMetrics(maxRuleSeries = 100): Metrics {
   return new Metrics({ version: '1.2.3', node: 'v20.0.0', now: () => 1_700_000_000_000, maxRuleSeries });
@@ -48,32 +49,33 @@ describe('before any flow', () => {
 
 test('decisions are counted by listener, protocol, action and reason', async () => {
   const metrics = newMetrics();
-  metrics.decided(decision());
-  metrics.decided(decision());
-  metrics.decided(decision({ state: 'MATCHED', action: 'allow', reason: null, rule: 'api' }));
+  metrics.add(tallyOf(decision(), decision({ rule: 'api' })));
+  metrics.add(tallyOf(decision({ state: 'MATCHED', action: 'allow', reason: null, rule: 'api' })));
   expect(await samples(metrics, 'sallyport_flows_total')).toEqual([
     'sallyport_flows_total{listener="gw",protocol="tls",action="would-deny",reason="not_allowed"} 2',
     'sallyport_flows_total{listener="gw",protocol="tls",action="allow",reason="none"} 1',
   ]);
   expect(await samples(metrics, 'sallyport_rule_hits_total')).toEqual([
-    'sallyport_rule_hits_total{rule="api"} 1',
+    'sallyport_rule_hits_total{rule="api"} 2',
   ]);
 });
 
 test('times are seconds', async () => {
   const metrics = newMetrics();
-  metrics.decided(decision({ sniffMs: 250 }));
-  metrics.closed(close({ dialMs: 500, durationMs: 2_000 }));
-  metrics.closed(close({ dialMs: null, durationMs: 1_000, end: 'refused' }));
+  metrics.add(tallyOf(decision({ sniffMs: 250 }), close({ dialMs: 500, durationMs: 2_000 })));
+  metrics.add(tallyOf(close({ dialMs: null, durationMs: 1_000, end: 'refused' })));
   expect(await samples(metrics, 'sallyport_sniff_seconds_sum')).toEqual(['sallyport_sniff_seconds_sum 0.25']);
   expect(await samples(metrics, 'sallyport_dial_seconds_sum')).toEqual(['sallyport_dial_seconds_sum 0.5']);
   expect(await samples(metrics, 'sallyport_dial_seconds_count')).toEqual(['sallyport_dial_seconds_count 1']);
   expect(await samples(metrics, 'sallyport_flow_seconds_sum')).toEqual(['sallyport_flow_seconds_sum 3']);
+  expect(await samples(metrics, 'sallyport_flow_seconds_bucket{le="1"}')).toEqual([
+    'sallyport_flow_seconds_bucket{le="1"} 1',
+  ]);
 });
 
 test('failed dials are counted by cause', async () => {
   const metrics = newMetrics();
-  metrics.closed(close({ end: 'dial_failed', dialMs: null, dialFailure: 'timeout' }));
+  metrics.add(tallyOf(close({ end: 'dial_failed', dialMs: null, dialFailure: 'timeout' })));
   expect(await samples(metrics, 'sallyport_dial_failures_total{cause="timeout"}')).toEqual([
     'sallyport_dial_failures_total{cause="timeout"} 1',
   ]);
@@ -81,11 +83,17 @@ test('failed dials are counted by cause', async () => {
 
 test('limits are counted from decisions and from connections shed before one', async () => {
   const metrics = newMetrics();
-  metrics.decided(decision({ state: 'DENIED', action: 'deny', reason: 'flow_limit' }));
-  metrics.decided(decision({ state: 'DENIED', action: 'deny', reason: 'source_limit' }));
+  const denied = { state: 'DENIED', action: 'deny' } as const;
+  metrics.add(
+    tallyOf(
+      decision({ ...denied, reason: 'flow_limit' }),
+      decision({ ...denied, reason: 'source_limit' }),
+      decision({ ...denied, reason: 'flow_limit' }),
+    ),
+  );
   metrics.limitReached('descriptors', 3);
   expect(await samples(metrics, 'sallyport_limit_rejections_total')).toEqual([
-    'sallyport_limit_rejections_total{limit="flows"} 1',
+    'sallyport_limit_rejections_total{limit="flows"} 2',
     'sallyport_limit_rejections_total{limit="flowsPerSource"} 1',
     'sallyport_limit_rejections_total{limit="undecided"} 0',
     'sallyport_limit_rejections_total{limit="descriptors"} 3',
@@ -145,7 +153,7 @@ test('a refused reload shows until the next good one, and the last good one keep
 
 test('rules past the bound share one series', async () => {
   const metrics = newMetrics(2);
-  for (const rule of ['a', 'b', 'c', 'd', 'a']) metrics.decided(decision({ rule }));
+  for (const rule of ['a', 'b', 'c', 'd', 'a']) metrics.add(tallyOf(decision({ rule })));
   expect(await samples(metrics, 'sallyport_rule_hits_total')).toEqual([
     'sallyport_rule_hits_total{rule="a"} 2',
     'sallyport_rule_hits_total{rule="b"} 1',
@@ -155,12 +163,13 @@ test('rules past the bound share one series', async () => {
 
 test('a hundred thousand random names add no series, and none is ever shown', async () => {
   const metrics = newMetrics();
-  metrics.decided(decision({ hostname: 'first.example' }));
-  metrics.closed(close({ hostname: 'first.example' }));
+  metrics.add(tallyOf(decision({ hostname: 'first.example' }), close({ hostname: 'first.example' })));
   const before = (await samples(metrics, 'sallyport_')).length;
+  const reporter = new Reporter({ format: 'json', gateway: 'gw', saysFlows: false });
   for (let i = 0; i < 100_000; i++) {
-    metrics.decided(decision({ hostname: `n${i}.example`, dstIp: `192.0.2.${i % 256}` }));
+    reporter.decided(decision({ hostname: `n${i}.example`, dstIp: `192.0.2.${i % 256}` }));
   }
+  metrics.add(reporter.take().tally);
   const after = await samples(metrics, 'sallyport_');
   expect(after).toHaveLength(before);
   expect(after.join('\n')).not.toMatch(/example|192\.0\.2|10\.12\.4|54\.152/);
@@ -168,6 +177,6 @@ test('a hundred thousand random names add no series, and none is ever shown', as
 
 test('two of them do not share a registry', async () => {
   const one = newMetrics();
-  one.decided(decision());
+  one.add(tallyOf(decision()));
   expect(await samples(newMetrics(), 'sallyport_flows_total')).toEqual([]);
 });

@@ -1,5 +1,7 @@
 import type { CloseEvent, DecisionEvent } from '../../src/dataplane/events.ts';
+import type { Tally } from '../../src/observe/flow-tally.ts';
 import type { LogDestination } from '../../src/observe/log.ts';
+import { type Report, Reporter, type ReporterSettings } from '../../src/observe/reporter.ts';
 
 export function decision(overrides: Partial<DecisionEvent> = {}): DecisionEvent {
   return {
@@ -42,13 +44,41 @@ export function close(overrides: Partial<CloseEvent> = {}): CloseEvent {
   };
 }
 
+export type FlowEvent = DecisionEvent | CloseEvent;
+
+/** What one thread reports of its flows, as it arrives on another thread. */
+export function reportOf(settings: ReporterSettings, ...events: readonly FlowEvent[]): Report {
+  const reporter = new Reporter(settings);
+  for (const event of events) {
+    if ('end' in event) reporter.closed(event);
+    else reporter.decided(event);
+  }
+  return structuredClone(reporter.take());
+}
+
+/** The sums of such a report. */
+export function tallyOf(...events: readonly FlowEvent[]): Tally {
+  return reportOf({ format: 'json', gateway: 'gw', saysFlows: false }, ...events).tally;
+}
+
+/** The lines in `bytes`, each with its newline. Bytes beyond ASCII come out as other letters, never as they went in. */
+export function linesIn(bytes: Uint8Array): string[] {
+  return (
+    Buffer.from(bytes)
+      .toString('latin1')
+      .match(/.*?(?:\n|$)/gs)
+      ?.filter(line => line !== '') ?? []
+  );
+}
+
 /** A destination that keeps lines in memory. */
 export class MemoryDestination implements LogDestination {
   readonly lines: string[] = [];
   readonly dropped = 0;
 
-  write(line: string): void {
-    this.lines.push(line);
+  write(lines: string | Uint8Array): void {
+    if (typeof lines === 'string') this.lines.push(lines);
+    else this.lines.push(...linesIn(lines));
   }
 
   async flush(): Promise<void> {}

@@ -14,7 +14,6 @@ import {
 } from '../../../src/dataplane/epoll/sockets.ts';
 import type { DialFailure } from '../../../src/dataplane/events.ts';
 import type { Resolution } from '../../../src/resolve/resolver.ts';
-import { close, decision } from '../../observe/support.ts';
 import { hostname, ip } from '../../resolve/support.ts';
 import { FarEnd, isLinux, Lab } from './support.ts';
 
@@ -185,9 +184,9 @@ describe.skipIf(!isLinux)('Mailbox (Linux only)', () => {
     const lab = new Lab();
     const wakeFd = openEventFd(lab.ffi.libc);
     const inbox: ToWorker[] = [];
-    const sent: FromWorker[] = [];
+    const sent: FromWorker<string>[] = [];
     const orders: string[] = [];
-    const mailbox = new Mailbox(
+    const mailbox = new Mailbox<string>(
       lab.loop,
       wakeFd,
       { receive: () => inbox.shift(), send: message => sent.push(message) },
@@ -218,21 +217,16 @@ describe.skipIf(!isLinux)('Mailbox (Linux only)', () => {
     expect(orders).toEqual(['drain']);
   });
 
-  it('sends a turn’s records in one message, and none when there are none', () => {
+  it('hands each report over as it is, and says that it is drained after the last', () => {
     const { mailbox, sent } = mailboxOf();
-    mailbox.flush();
-    mailbox.decided(decision());
-    mailbox.closed(close());
-    mailbox.flush();
-    mailbox.flush();
-    expect(sent).toEqual([{ type: 'events', events: [{ decided: decision() }, { closed: close() }] }]);
-  });
-
-  it('says that it is drained after the last records', () => {
-    const { mailbox, sent } = mailboxOf();
-    mailbox.closed(close());
+    mailbox.report('one');
+    mailbox.report('two');
     mailbox.drained();
-    expect(sent.map(({ type }) => type)).toEqual(['events', 'drained']);
+    expect(sent).toEqual([
+      { type: 'report', report: 'one' },
+      { type: 'report', report: 'two' },
+      { type: 'drained' },
+    ]);
   });
 
   it('brings each answer to its question, once', () => {

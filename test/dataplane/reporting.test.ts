@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { type FlowReporter, Reporting } from '../../src/dataplane/reporting.ts';
+import { close, decision } from '../observe/support.ts';
+import { FakeClock } from './support.ts';
+
+/** Reports the ids of flows; full at the third. */
+class IdReporter implements FlowReporter<readonly string[]> {
+  #ids: string[] = [];
+
+  get isFull(): boolean {
+    return this.#ids.length >= 3;
+  }
+
+  decided({ flow }: { flow: string }): void {
+    this.#ids.push(`${flow} decided`);
+  }
+
+  closed({ flow }: { flow: string }): void {
+    this.#ids.push(`${flow} closed`);
+  }
+
+  take(): readonly string[] {
+    const ids = this.#ids;
+    this.#ids = [];
+    return ids;
+  }
+}
+
+function reportingOf() {
+  const clock = new FakeClock();
+  const sent: [number, readonly string[]][] = [];
+  const reporting = new Reporting(new IdReporter(), clock.timers, report => sent.push([clock.nowMs, report]));
+  return { clock, sent, reporting };
+}
+
+describe('Reporting', () => {
+  it('sends nothing, and sets no timer, before anything happens', () => {
+    const { clock, sent } = reportingOf();
+    clock.advance(1_000);
+    expect([sent, clock.isIdle]).toEqual([[], true]);
+  });
+
+  it('sends in one report what happens within ten milliseconds of the first event', () => {
+    const { clock, sent, reporting } = reportingOf();
+    reporting.decided(decision({ flow: 'a' }));
+    clock.advance(9);
+    expect(sent).toEqual([]);
+    reporting.closed(close({ flow: 'a' }));
+    clock.advance(100);
+    expect(sent).toEqual([[10, ['a decided', 'a closed']]]);
+    expect(clock.isIdle).toBe(true);
+  });
+
+  it('waits anew for company after each report', () => {
+    const { clock, sent, reporting } = reportingOf();
+    reporting.decided(decision({ flow: 'a' }));
+    clock.advance(50);
+    reporting.closed(close({ flow: 'a' }));
+    clock.advance(50);
+    expect(sent).toEqual([
+      [10, ['a decided']],
+      [60, ['a closed']],
+    ]);
+  });
+
+  it('sends at once when the reporter is full, and not again when the wait would have ended', () => {
+    const { clock, sent, reporting } = reportingOf();
+    for (const flow of ['a', 'b', 'c']) reporting.decided(decision({ flow }));
+    expect(sent).toEqual([[0, ['a decided', 'b decided', 'c decided']]]);
+    clock.advance(100);
+    expect(sent).toHaveLength(1);
+  });
+
+  it('gives what follows a full report its whole wait', () => {
+    const { clock, sent, reporting } = reportingOf();
+    for (const flow of ['a', 'b']) reporting.decided(decision({ flow }));
+    clock.advance(8);
+    for (const flow of ['c', 'd']) reporting.decided(decision({ flow }));
+    clock.advance(100);
+    expect(sent.map(([atMs]) => atMs)).toEqual([8, 18]);
+  });
+
+  it('flushes now what it has, once', () => {
+    const { clock, sent, reporting } = reportingOf();
+    reporting.closed(close({ flow: 'a' }));
+    reporting.flush();
+    expect(sent).toEqual([[0, ['a closed']]]);
+    clock.advance(100);
+    expect([sent.length, clock.isIdle]).toEqual([1, true]);
+  });
+});

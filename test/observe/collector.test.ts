@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { Collector } from '../../src/observe/collector.ts';
+import { createLog } from '../../src/observe/log.ts';
+import { Metrics } from '../../src/observe/metrics.ts';
+import type { ReporterSettings } from '../../src/observe/reporter.ts';
+import { RuleHits } from '../../src/observe/rule-hits.ts';
+import { Sites } from '../../src/observe/sites.ts';
+import { close, decision, MemoryDestination, reportOf } from './support.ts';
+
+class CountingDestination extends MemoryDestination {
+  writes = 0;
+
+  override write(lines: string | Uint8Array): void {
+    this.writes++;
+    super.write(lines);
+  }
+}
+
+const SETTINGS: ReporterSettings = { format: 'json', gateway: 'gw', saysFlows: true };
+
+function collectorOf() {
+  const destination = new CountingDestination();
+  const sites = new Sites();
+  const ruleHits = new RuleHits();
+  const metrics = new Metrics({ version: '1.2.3' });
+  const log = createLog({ level: 'info', format: 'json', gateway: 'gw', destination });
+  return {
+    collector: new Collector({ log, metrics, sites, ruleHits }),
+    destination,
+    metrics,
+    sites,
+    ruleHits,
+  };
+}
+
+test('each part of a report goes where it belongs', async () => {
+  const { collector, destination, metrics, sites, ruleHits } = collectorOf();
+  collector.collect(reportOf(SETTINGS, decision({ rule: 'api' }), close({ bytesOut: 5, bytesIn: 6 })));
+  expect(destination.lines.map(line => JSON.parse(line).event)).toEqual(['decision', 'close']);
+  expect(sites.list()).toMatchObject([{ host: 'registry-1.docker.io', bytesOut: 5, bytesIn: 6 }]);
+  expect(ruleHits.of('api').hits).toBe(1);
+  const samples = (await metrics.render()).body.split('\n');
+  const expected = ['sallyport_rule_hits_total{rule="api"} 1', 'sallyport_flow_seconds_count 1'];
+  expect(samples.filter(line => expected.includes(line))).toEqual(expected);
+});
+
+test('the reports of two threads add up', async () => {
+  const { collector, destination, metrics, sites, ruleHits } = collectorOf();
+  const threads = [
+    reportOf(SETTINGS, decision({ rule: 'api' })),
+    reportOf(SETTINGS, decision({ rule: 'api' })),
+  ];
+  for (const report of threads) collector.collect(report);
+  expect(destination.lines).toHaveLength(2);
+  expect(sites.list()[0]?.states.NO_MATCH).toBe(2);
+  expect(ruleHits.of('api').hits).toBe(2);
+  expect((await metrics.render()).body).toContain('sallyport_rule_hits_total{rule="api"} 2\n');
+});
+
+test('a report without lines writes nothing and counts all the same', () => {
+  const { collector, destination, sites } = collectorOf();
+  collector.collect(reportOf({ ...SETTINGS, saysFlows: false }, decision()));
+  expect(destination.writes).toBe(0);
+  expect(sites.size).toBe(1);
+});

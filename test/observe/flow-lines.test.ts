@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FlowLines } from '../../src/observe/flow-lines.ts';
+import type { LogFormat } from '../../src/observe/log.ts';
+import { close, decision, linesIn } from './support.ts';
+
+const GATEWAY = 'nv-transit-egress';
+const FORMATS: readonly LogFormat[] = ['json', 'text'];
+
+function linesOf(format: LogFormat, gateway = GATEWAY) {
+  const lines = new FlowLines({ format, gateway });
+  return { lines, take: () => linesIn(lines.take()) };
+}
+
+const anything = fc.string({ unit: 'binary', minLength: 1 });
+
+describe('as JSON', () => {
+  test('a decision is this line, to the letter', () => {
+    const { lines, take } = linesOf('json');
+    lines.decided(decision());
+    expect(take()).toEqual([
+      '{"level":"info","time":"2026-11-21T01:34:58.901Z","event":"decision","gateway":"nv-transit-egress","flow":"k3f9","listener":"gw","src_ip":"10.12.4.21","src_port":40312,"dst_ip":"54.152.28.6","dst_port":443,"hostname":"registry-1.docker.io","protocol":"tls","state":"NO_MATCH","action":"would-deny","reason":"not_allowed","rule":null,"msg":"Gateway=nv-transit-egress S_IP=10.12.4.21 D_IP=54.152.28.6 hostname=registry-1.docker.io state=NO_MATCH drop_reason=NOT_ALLOWED"}\n',
+    ]);
+  });
+
+  test('a close carries the identity, the bytes, the time and the end', () => {
+    const { lines, take } = linesOf('json');
+    lines.closed(close({ durationMs: 1_099.4 }));
+    expect(take()).toEqual([
+      '{"level":"info","time":"2026-11-21T01:35:00.000Z","event":"close","gateway":"nv-transit-egress","flow":"k3f9","listener":"gw","src_ip":"10.12.4.21","src_port":40312,"dst_ip":"54.152.28.6","dst_port":443,"hostname":"registry-1.docker.io","protocol":"tls","bytes_out":1200,"bytes_in":34000,"duration_ms":1099,"end":"client_fin","msg":"Gateway=nv-transit-egress S_IP=10.12.4.21 D_IP=54.152.28.6 hostname=registry-1.docker.io end=client_fin bytes_out=1200 bytes_in=34000 duration_ms=1099"}\n',
+    ]);
+  });
+
+  test('any text comes back as it went in, on one line', () => {
+    fc.assert(
+      fc.property(anything, anything, anything, anything, (gateway, listener, hostname, rule) => {
+        const { lines, take } = linesOf('json', gateway);
+        lines.decided(decision({ listener, hostname, rule }));
+        const written = take();
+        expect(written).toHaveLength(1);
+        expect(JSON.parse(written.join(''))).toMatchObject({
+          gateway,
+          listener,
+          hostname,
+          rule,
+          state: 'NO_MATCH',
+        });
+      }),
+      { examples: [['é', '"', 'a\n{"state":"MATCHED"}', '\ud800\\']] },
+    );
+  });
+
+  test('what is not known is null', () => {
+    const { lines, take } = linesOf('json');
+    lines.closed(close({ dstIp: null, hostname: null }));
+    expect(JSON.parse(take().join(''))).toMatchObject({ dst_ip: null, hostname: null });
+  });
+});
+
+describe('as text', () => {
+  const opening = '2026-11-21T01:34:58.901Z info Gateway=nv-transit-egress S_IP=10.12.4.21';
+  const cases: readonly [string, Parameters<typeof decision>[0], string][] = [
+    [
+      'a denial says its reason',
+      {},
+      'D_IP=54.152.28.6 hostname=registry-1.docker.io state=NO_MATCH drop_reason=NOT_ALLOWED',
+    ],
+    [
+      'an allowed flow says its rule',
+      { state: 'MATCHED', action: 'allow', reason: null, rule: 'registries' },
+      'D_IP=54.152.28.6 hostname=registry-1.docker.io state=MATCHED Rule=registries',
+    ],
+    [
+      'a denying rule follows the reason',
+      { state: 'DENIED', action: 'deny', reason: 'rule_denied', rule: 'no-paste' },
+      'D_IP=54.152.28.6 hostname=registry-1.docker.io state=DENIED drop_reason=RULE_DENIED Rule=no-paste',
+    ],
+    [
+      'an address and a name that are not known are dashes',
+      { dstIp: null, hostname: null, reason: 'no_hostname' },
+      'D_IP=- hostname=- state=NO_MATCH drop_reason=NO_HOSTNAME',
+    ],
+  ];
+  test.each(cases)('%s', (_sentence, overrides, rest) => {
+    const { lines, take } = linesOf('text');
+    lines.decided(decision(overrides));
+    expect(take()).toEqual([`${opening} ${rest}\n`]);
+  });
+
+  test('a close says how the flow ended, and no state', () => {
+    const { lines, take } = linesOf('text');
+    lines.closed(close());
+    expect(take()).toEqual([
+      '2026-11-21T01:35:00.000Z info Gateway=nv-transit-egress S_IP=10.12.4.21 D_IP=54.152.28.6 hostname=registry-1.docker.io end=client_fin bytes_out=1200 bytes_in=34000 duration_ms=1099\n',
+    ]);
+  });
+
+  test('no string anywhere forges a field or a line', () => {
+    fc.assert(
+      fc.property(
+        anything,
+        anything,
+        anything,
+        anything,
+        anything,
+        (gateway, hostname, dstIp, srcIp, rule) => {
+          const { lines, take } = linesOf('text', gateway);
+          lines.decided(decision({ hostname, dstIp, srcIp, rule }));
+          const written = take();
+          expect(written).toHaveLength(1);
+          expect(written[0]).toMatch(/^[ -~]+\n$/);
+          const fields = (written[0] ?? '').trimEnd().split(' ').slice(2);
+          expect(fields.map(field => field.split('=').length)).toEqual([2, 2, 2, 2, 2, 2, 2]);
+          expect(fields.map(field => field.split('=')[0])).toEqual([
+            'Gateway',
+            'S_IP',
+            'D_IP',
+            'hostname',
+            'state',
+            'drop_reason',
+            'Rule',
+          ]);
+          expect(fields[4]).toBe('state=NO_MATCH');
+        },
+      ),
+      { examples: [['gw\n', 'a\nGateway=x', ' state=MATCHED', '"', 'ok Rule=x']] },
+    );
+  });
+});
+
+describe.each(FORMATS)('as %s', format => {
+  test('lines are printable ASCII, whatever the gateway and the rule are called', () => {
+    fc.assert(
+      fc.property(anything, anything, (gateway, rule) => {
+        const { lines, take } = linesOf(format, gateway);
+        lines.decided(decision({ rule }));
+        lines.closed(close({ hostname: rule }));
+        for (const line of take()) expect(line).toMatch(/^[ -~]+\n$/);
+      }),
+      { examples: [['Zürich-🛡', 'правило']] },
+    );
+  });
+
+  test('a time is its own, in whatever order times come', () => {
+    const times = fc.array(fc.integer({ min: 0, max: Date.UTC(2100, 0) }), { minLength: 1 });
+    const near = times.map(([first = 0, ...rest]) => [first, ...rest.map(time => first + (time % 3_000))]);
+    fc.assert(
+      fc.property(fc.oneof(times, near), timesMs => {
+        const { lines, take } = linesOf(format);
+        for (const timeMs of timesMs) lines.decided(decision({ timeMs }));
+        const said = take().map(line => line.match(/\d+-\d\d-\d\dT[\d:.]+Z/)?.[0]);
+        expect(said).toEqual(timesMs.map(timeMs => new Date(timeMs).toISOString()));
+      }),
+    );
+  });
+
+  test('more lines than the buffer was made for are all there, in order', () => {
+    const { lines, take } = linesOf(format);
+    const hostnames = Array.from({ length: 2_000 }, (_, i) => `n${i}.example`);
+    for (const hostname of hostnames) lines.decided(decision({ hostname }));
+    expect(take().map(line => line.match(/hostname=(\S+)/)?.[1])).toEqual(hostnames);
+  });
+
+  test('a line longer than twice the buffer is whole', () => {
+    const { lines, take } = linesOf(format);
+    const rule = 'x'.repeat(300_000);
+    lines.decided(decision());
+    lines.decided(decision({ rule }));
+    lines.decided(decision());
+    const written = take();
+    expect(written).toHaveLength(3);
+    expect(written[1]).toContain(`Rule=${rule}`);
+    expect(written[2]).toBe(written[0]);
+  });
+
+  test('it is full after some thousand bytes, and no more once they are taken', () => {
+    const { lines } = linesOf(format);
+    let bytes = 0;
+    expect(lines.isFull).toBe(false);
+    while (!lines.isFull && bytes < 1_000_000) {
+      lines.decided(decision());
+      bytes += 100;
+    }
+    expect(lines.isFull).toBe(true);
+    const taken = lines.take().length;
+    expect(taken).toBeGreaterThanOrEqual(32 * 1024);
+    expect(taken).toBeLessThan(34 * 1024);
+    expect(lines.isFull).toBe(false);
+  });
+
+  test('what was taken is not taken again, and later lines leave it alone', () => {
+    const { lines } = linesOf(format);
+    lines.decided(decision({ hostname: 'a.example' }));
+    const taken = lines.take();
+    const before = linesIn(taken);
+    expect(lines.take()).toHaveLength(0);
+    lines.decided(decision({ hostname: 'b.example' }));
+    expect(linesIn(taken)).toEqual(before);
+  });
+});
