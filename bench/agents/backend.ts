@@ -1,7 +1,7 @@
 import { Acceptor } from '../../src/dataplane/epoll/acceptor.ts';
 import { loadFfi } from '../../src/dataplane/epoll/libc.ts';
 import { EventLoop } from '../../src/dataplane/epoll/loop.ts';
-import { END_OF_STREAM, FAILED, Socket } from '../../src/dataplane/epoll/socket.ts';
+import { END_OF_STREAM, FAILED, Socket, type SocketOwner } from '../../src/dataplane/epoll/socket.ts';
 import { localAddress, openListener } from '../../src/dataplane/epoll/sockets.ts';
 import { IpAddress } from '../../src/policy/address.ts';
 import { benchAnswer, benchCommand, benchHello, readCommand } from '../hello.ts';
@@ -12,7 +12,7 @@ const COMMAND_BYTES = benchCommand(0).length;
 const ANSWER = benchAnswer();
 const CHUNK = Buffer.alloc(256 * 1024, 0x78);
 
-class Session {
+class Session implements SocketOwner {
   readonly #socket: Socket;
   #head = Buffer.alloc(0);
   #hasAnswered = false;
@@ -20,10 +20,10 @@ class Session {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    socket.onReady = () => this.#ready();
+    socket.owner = this;
   }
 
-  #ready(): void {
+  socketReady(): void {
     while (this.#socket.readable) {
       const count = this.#socket.read();
       if (count === FAILED || count === END_OF_STREAM) return this.#socket.close();

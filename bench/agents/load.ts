@@ -46,7 +46,7 @@ function converse(socket: Socket, startedMs: number): void {
   const expected = ANSWER_BYTES + (load.kind === 'bulk' ? load.mib * 1024 * 1024 : 0);
   let received = 0;
   socket.write(Buffer.concat([HELLO, command]));
-  socket.onReady = () => {
+  const socketReady = () => {
     while (socket.readable) {
       const count = socket.read();
       if (count === END_OF_STREAM || count === FAILED) {
@@ -62,7 +62,8 @@ function converse(socket: Socket, startedMs: number): void {
       }
     }
   };
-  socket.onReady();
+  socket.owner = { socketReady };
+  socketReady();
 }
 
 function finish(ok: boolean): void {

@@ -323,7 +323,7 @@ export class Flow<A extends Attempt> {
     this.#dial = new Dial<A>({
       addresses,
       port: this.#record.dstPort,
-      connect: this.#wire.connect,
+      connect: (ip, port, settle) => this.#wire.connect(ip, port, settle),
       timers: this.#world.timers,
       timeoutMs: this.#world.settings.dialTimeoutMs,
       done: outcome => {
@@ -340,7 +340,11 @@ export class Flow<A extends Attempt> {
     this.#stage = 'relaying';
     this.#record.dialed(ip);
     const watch = this.#watch;
+    // A flow may idle for hours: what only its beginning needed is let go.
     this.#watch = null;
+    this.#request = null;
+    this.#helloTimer = null;
+    this.#silenceTimer = null;
     this.#wire.relay(upstream, this.#opening.take(), watch, end => this.#over(end));
   }
 

@@ -1,6 +1,6 @@
 import type { IpAddress } from '../policy/address.ts';
-import type { Attempt, Connect } from './dial.ts';
-import type { FlowEnd } from './events.ts';
+import type { Attempt } from './dial.ts';
+import type { DialFailure, FlowEnd } from './events.ts';
 import type { RelayWatch } from './tls-watch.ts';
 
 export interface Endpoint {
@@ -18,7 +18,8 @@ export interface Wire<A extends Attempt> {
   readonly originalDestination: Endpoint | null;
   /** Bytes relayed so far. */
   readonly relayed: RelayedBytes;
-  readonly connect: Connect<A>;
+  /** Starts to connect to an upstream: see `Connect`. */
+  connect(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void): A;
   /** The flow wants the client's bytes again. */
   readOn(): void;
   /** Sends a short answer to the client. */

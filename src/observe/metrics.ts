@@ -58,7 +58,6 @@ export class Metrics {
   readonly #lastReloadSuccess: Gauge;
   readonly #reloads: Counter<'result'>;
   readonly #policyInfo: Gauge<'sha256' | 'mode'>;
-  readonly #logSuppressed: Counter;
   readonly #limitRejections: Counter<'limit'>;
 
   constructor({ version, node = process.version, now = Date.now, maxRuleSeries = 2_000 }: MetricsOptions) {
@@ -131,7 +130,7 @@ export class Metrics {
       labelNames: ['sha256', 'mode'],
       registers,
     });
-    this.#logSuppressed = new Counter({
+    new Counter({
       name: 'sallyport_log_suppressed_total',
       help: 'Flow records left out because the same had just been said',
       registers,
@@ -185,11 +184,6 @@ export class Metrics {
   reloadFailed(): void {
     this.#reloads.inc({ result: 'failure' });
     this.#lastReloadSuccessful.set(0);
-  }
-
-  /** `count` flow records were left out of the log because the same had just been said. */
-  logSuppressed(count = 1): void {
-    this.#logSuppressed.inc(count);
   }
 
   /** `count` connections were refused before they were flows; decisions count themselves. */

@@ -24,7 +24,12 @@ export class RuleHits {
   add(counts: readonly RuleCount[]): void {
     for (const { rule, hits, firstMs, lastMs } of counts) {
       const before = this.of(rule);
-      this.#byName.set(rule, { hits: before.hits + hits, firstMs: before.firstMs ?? firstMs, lastMs });
+      // Reports of several threads overlap.
+      this.#byName.set(rule, {
+        hits: before.hits + hits,
+        firstMs: Math.min(before.firstMs ?? firstMs, firstMs),
+        lastMs: Math.max(before.lastMs ?? lastMs, lastMs),
+      });
     }
   }
 

@@ -73,7 +73,8 @@ export class Sites {
 function addTo(site: SiteCount, more: SiteCount): void {
   for (const state of ['MATCHED', 'NO_MATCH', 'DENIED'] as const) site.states[state] += more.states[state];
   for (const action of ['allow', 'deny', 'would-deny'] as const) site.actions[action] += more.actions[action];
-  if (more.lastRule !== undefined) {
+  // Reports of several threads overlap.
+  if (more.lastRule !== undefined && more.lastSeenMs >= site.lastSeenMs) {
     site.lastRule = more.lastRule;
     site.lastSeenMs = more.lastSeenMs;
   }

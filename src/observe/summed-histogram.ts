@@ -16,20 +16,23 @@ export class SummedHistogram extends Histogram {
     addCounts(this.#total, counts);
   }
 
-  override async get() {
-    const { name, buckets } = this.#config;
-    const shape = await super.get();
+  /** What the registry prints, and what `get` reads; prom-client 15 leaves this method out of its types. */
+  async getForPromString() {
+    const { name, help, buckets } = this.#config;
     let below = 0;
     const cumulative = [...buckets.map(String), '+Inf'].map((le, i) => {
       below += this.#total.counts[i] ?? 0;
-      return { metricName: `${name}_bucket`, value: below, labels: { le } };
+      return { metricName: `${name}_bucket`, value: below, labels: { le }, sharedLabels: {} };
     });
     return {
-      ...shape,
+      name,
+      help,
+      type: 'histogram',
+      aggregator: 'sum',
       values: [
         ...cumulative,
-        { metricName: `${name}_sum`, value: this.#total.sum, labels: {} },
-        { metricName: `${name}_count`, value: below, labels: {} },
+        { metricName: `${name}_sum`, value: this.#total.sum, labels: {}, sharedLabels: {} },
+        { metricName: `${name}_count`, value: below, labels: {}, sharedLabels: {} },
       ],
     };
   }

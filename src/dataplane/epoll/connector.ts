@@ -3,11 +3,11 @@ import type { Attempt } from '../dial.ts';
 import type { DialFailure } from '../events.ts';
 import * as c from './libc.ts';
 import type { EventLoop } from './loop.ts';
-import { Socket } from './socket.ts';
+import { Socket, type SocketOwner } from './socket.ts';
 import { encodeSocketAddress, setNoDelay, socketError } from './sockets.ts';
 
 /** A non-blocking connect under way. Once settled without failure, `socket` is connected and the taker's. */
-export class ConnectAttempt implements Attempt {
+export class ConnectAttempt implements Attempt, SocketOwner {
   /** Null when there was no descriptor or route to begin with. */
   readonly socket: Socket | null;
   readonly #loop: EventLoop;
@@ -35,7 +35,7 @@ export class ConnectAttempt implements Attempt {
       return;
     }
     this.socket = new Socket(loop, fd);
-    this.socket.onReady = () => this.#ready(fd);
+    this.socket.owner = this;
   }
 
   abort(): void {
@@ -43,10 +43,10 @@ export class ConnectAttempt implements Attempt {
     this.socket?.close();
   }
 
-  #ready(fd: number): void {
+  socketReady(): void {
     if (this.socket === null) return;
     if (this.socket.broken) {
-      const errno = socketError(this.#loop.ffi.libc, fd);
+      const errno = socketError(this.#loop.ffi.libc, this.socket.fd);
       this.socket.close();
       this.#finish(failureOf(errno));
     } else if (this.socket.writable) {

@@ -1,9 +1,8 @@
 import type { FlowEnd } from '../events.ts';
 import type { Timer } from '../timers.ts';
 import type { RelayWatch } from '../tls-watch.ts';
-import type { EventLoop } from './loop.ts';
-import type { PipePool } from './pipe-pool.ts';
-import type { Socket } from './socket.ts';
+import type { RelayContext } from './relay-context.ts';
+import type { Socket, SocketOwner } from './socket.ts';
 import { Stream } from './stream.ts';
 
 /** A flow gives way to the others after this much a turn and direction. */
@@ -11,51 +10,60 @@ const TURN_BYTES = 1024 * 1024;
 /** Most flows are over by then, and save the system calls. */
 const KEEPALIVE_AFTER_MS = 60_000;
 
-export interface RelayOptions {
-  readonly loop: EventLoop;
-  readonly pipes: PipePool;
-  readonly client: Socket;
-  readonly upstream: Socket;
-  /** The client's bytes so far: sent first. */
-  readonly head: Uint8Array;
-  readonly watch: RelayWatch | null;
-  readonly idleTimeoutMs: number;
-  readonly halfClosedTimeoutMs: number;
-  /** Told what has moved since the last call, as it moves. */
-  readonly moved: (bytesOut: number, bytesIn: number) => void;
-  /** Called once; both sockets are closed by then. */
-  readonly done: (end: FlowEnd) => void;
-}
-
 /** Relays one established flow both ways until both have ended, one was reset, or the watch cuts it. Owns both sockets. */
-export class Relay {
-  readonly #options: RelayOptions;
+export class Relay implements SocketOwner {
+  readonly #context: RelayContext;
+  readonly #client: Socket;
+  readonly #upstream: Socket;
   readonly #out: Stream;
   readonly #in: Stream;
+  readonly #done: (end: FlowEnd) => void;
   readonly #keepalive: Timer;
+  #watch: RelayWatch | null;
   #idle: Timer;
   #firstFin: FlowEnd | null = null;
   #running = true;
   #queued = false;
 
-  constructor(options: RelayOptions) {
-    const { loop, client, upstream, watch } = options;
-    this.#options = options;
-    this.#out = new Stream(client, upstream, loop.scratch, options.pipes);
-    this.#in = new Stream(upstream, client, loop.scratch, options.pipes);
-    this.#out.pending = options.head;
-    if (watch !== null) {
-      this.#out.inspect = chunk => watch.fromClient(chunk);
-      this.#in.inspect = chunk => watch.fromServer(chunk);
-    }
-    this.#idle = loop.timers.after(options.idleTimeoutMs, () => this.end('idle_timeout'));
-    this.#keepalive = loop.timers.after(KEEPALIVE_AFTER_MS, () => upstream.keepAlive());
-    client.onReady = () => this.#advance();
-    upstream.onReady = () => this.#advance();
+  /** `done` is called once; both sockets are closed by then. */
+  constructor(
+    context: RelayContext,
+    client: Socket,
+    upstream: Socket,
+    watch: RelayWatch | null,
+    done: (end: FlowEnd) => void,
+  ) {
+    const { loop, pipes, idleTimeoutMs } = context;
+    this.#context = context;
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#watch = watch;
+    this.#done = done;
+    this.#out = new Stream(client, upstream, loop.scratch, pipes);
+    this.#in = new Stream(upstream, client, loop.scratch, pipes);
+    this.#idle = loop.timers.after(idleTimeoutMs, () => this.end('idle_timeout'));
+    this.#keepalive = loop.timers.after(KEEPALIVE_AFTER_MS, () => this.#upstream.keepAlive());
+    client.owner = this;
+    upstream.owner = this;
   }
 
-  /** Sends the head and whatever has arrived meanwhile. */
-  start(): void {
+  get bytesOut(): number {
+    return this.#out.bytes;
+  }
+
+  get bytesIn(): number {
+    return this.#in.bytes;
+  }
+
+  /** Sends `head`, the client's bytes so far, and whatever has arrived meanwhile. */
+  start(head: Uint8Array): void {
+    this.#out.pending = head.length > 0 ? head : null;
+    this.#out.inspect = this.#watch === null ? null : chunk => this.#watch?.fromClient(chunk) ?? null;
+    this.#in.inspect = this.#watch === null ? null : chunk => this.#watch?.fromServer(chunk) ?? null;
+    this.socketReady();
+  }
+
+  socketReady(): void {
     this.#advance();
   }
 
@@ -71,10 +79,11 @@ export class Relay {
     out.move(TURN_BYTES, back.state === 'done');
     back.move(TURN_BYTES, out.state === 'done');
     if (out.bytes !== outBefore || back.bytes !== inBefore) {
-      this.#options.moved(out.bytes - outBefore, back.bytes - inBefore);
+      this.#context.moved(out.bytes - outBefore, back.bytes - inBefore);
       this.#idle.refresh();
     }
-    if (this.#options.watch?.over) {
+    if (this.#watch?.over) {
+      this.#watch = null;
       out.inspect = null;
       back.inspect = null;
     }
@@ -89,11 +98,11 @@ export class Relay {
     // The client's reset is seen even while a full upstream keeps us from reading. Of the upstream we read on until
     // reading says it: what it sent before its reset still belongs to a slow client.
     const clientFailed = out.state === 'source-failed' || back.state === 'sink-failed';
-    if (clientFailed || this.#options.client.broken) {
+    if (clientFailed || this.#client.broken) {
       return this.#close(this.#firstFin === 'client_fin' ? 'client_fin' : 'client_reset', 'reset');
     }
     if (back.state === 'source-failed') return this.#close('server_reset', 'reset');
-    const upstreamFailed = out.state === 'sink-failed' || this.#options.upstream.broken;
+    const upstreamFailed = out.state === 'sink-failed' || this.#upstream.broken;
     if (upstreamFailed && back.state === 'done') {
       return this.#firstFin === 'server_fin'
         ? this.#close('server_fin', 'fin')
@@ -107,7 +116,7 @@ export class Relay {
   }
 
   #halfClosed(): void {
-    const { loop, halfClosedTimeoutMs } = this.#options;
+    const { loop, halfClosedTimeoutMs } = this.#context;
     this.#idle.cancel();
     this.#idle = loop.timers.after(halfClosedTimeoutMs, () => this.end('idle_timeout'));
   }
@@ -117,7 +126,7 @@ export class Relay {
     const isDue = this.#out.state === 'yielding' || this.#in.state === 'yielding';
     if (!isDue || this.#queued || !this.#running) return;
     this.#queued = true;
-    this.#options.loop.soon(() => {
+    this.#context.loop.soon(() => {
       this.#queued = false;
       this.#advance();
     });
@@ -130,10 +139,10 @@ export class Relay {
     this.#keepalive.cancel();
     this.#out.release();
     this.#in.release();
-    for (const socket of [this.#options.client, this.#options.upstream]) {
+    for (const socket of [this.#client, this.#upstream]) {
       if (how === 'fin') socket.close();
       else socket.reset();
     }
-    this.#options.done(end);
+    this.#done(end);
   }
 }

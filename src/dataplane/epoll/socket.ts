@@ -7,6 +7,11 @@ export const END_OF_STREAM = 0;
 export const WOULD_BLOCK = -1;
 export const FAILED = -2;
 
+/** Whoever a socket belongs to at the moment. An object rather than a closure: an idle flow is made of little else. */
+export interface SocketOwner {
+  socketReady(): void;
+}
+
 /**
  * A connected, non-blocking TCP socket in an event loop, with the readiness that edge-triggered epoll makes its owner
  * remember. Whoever holds the Socket owns the descriptor; `close` and `reset` end it once.
@@ -18,8 +23,8 @@ export class Socket implements EventHandler {
   writable = false;
   /** The kernel reported an error on the socket: a reset, or a keepalive that went unanswered. */
   broken = false;
-  /** Called after the flags have changed. Assigned by the owner of the moment. */
-  onReady: () => void = doNothing;
+  /** Told when the flags have changed. Each owner of the socket puts itself here. */
+  owner: SocketOwner | null = null;
   readonly #loop: EventLoop;
   #finSeen = false;
   #open = true;
@@ -35,7 +40,7 @@ export class Socket implements EventHandler {
     if (events & (c.EPOLLIN | c.EPOLLRDHUP | c.EPOLLHUP | c.EPOLLERR)) this.readable = true;
     if (events & (c.EPOLLOUT | c.EPOLLHUP | c.EPOLLERR)) this.writable = true;
     if (events & c.EPOLLERR) this.broken = true;
-    this.onReady();
+    this.owner?.socketReady();
   }
 
   /** Reads into the loop's scratch buffer. Returns the bytes read, END_OF_STREAM, WOULD_BLOCK or FAILED. */
@@ -84,7 +89,7 @@ export class Socket implements EventHandler {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.onReady = doNothing;
+    this.owner = null;
     this.#loop.close(this.fd);
   }
 
@@ -109,5 +114,3 @@ export class Socket implements EventHandler {
     return count;
   }
 }
-
-function doNothing(): void {}

@@ -1,6 +1,6 @@
 import { Policy } from '../../policy/policy.ts';
 import { CachingResolver } from '../../resolve/caching-resolver.ts';
-import { Counters, type WorkerCounters } from '../counters.ts';
+import { Counters } from '../counters.ts';
 import { flowIds } from '../flow-id.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard } from '../guard.ts';
@@ -17,6 +17,7 @@ import { EventLoop } from './loop.ts';
 import { Mailbox, type MessagePipe } from './mailbox.ts';
 import type { WorkerSetup } from './messages.ts';
 import { PipePool } from './pipe-pool.ts';
+import type { RelayContext } from './relay-context.ts';
 import { Socket } from './socket.ts';
 import { localAddress, originalDestination, type SocketAddress } from './sockets.ts';
 
@@ -24,12 +25,11 @@ import { localAddress, originalDestination, type SocketAddress } from './sockets
 export class WorkerLoop<R> {
   readonly #setup: WorkerSetup;
   readonly #loop: EventLoop;
-  readonly #pipes: PipePool;
+  readonly #context: RelayContext;
   readonly #mailbox: Mailbox<R>;
   readonly #reporting: Reporting<R>;
   readonly #acceptors: Acceptor[];
   readonly #flows: FlowTable<ConnectAttempt>;
-  readonly #counters: WorkerCounters;
   readonly #world: World;
   #policy: Policy;
   #draining = false;
@@ -37,10 +37,16 @@ export class WorkerLoop<R> {
   constructor(ffi: Ffi, setup: WorkerSetup, messages: MessagePipe<R>, reporter: FlowReporter<R>) {
     this.#setup = setup;
     this.#loop = new EventLoop(ffi);
-    this.#pipes = new PipePool(ffi.libc);
     this.#policy = Policy.from(setup.policy);
     const counters = Counters.view(setup.counters, setup.listeners.length);
-    this.#counters = counters.worker(setup.index);
+    const own = counters.worker(setup.index);
+    this.#context = {
+      loop: this.#loop,
+      pipes: new PipePool(ffi.libc),
+      idleTimeoutMs: setup.idleTimeoutMs,
+      halfClosedTimeoutMs: setup.halfClosedTimeoutMs,
+      moved: own.moved,
+    };
     this.#mailbox = new Mailbox(this.#loop, setup.wakeFd, messages, {
       policy: buffer => {
         this.#policy = Policy.from(buffer);
@@ -61,7 +67,7 @@ export class WorkerLoop<R> {
     this.#flows = new FlowTable({
       world: this.#world,
       counters,
-      own: this.#counters,
+      own,
       sources: new SourceCounts(setup.sources),
       flowLimit: setup.flowLimit,
       flowsPerSource: setup.flowsPerSource,
@@ -81,17 +87,8 @@ export class WorkerLoop<R> {
   }
 
   #accept(fd: number, client: SocketAddress, listener: Listener, index: number): void {
-    const { idleTimeoutMs, halfClosedTimeoutMs } = this.#setup;
-    const wire = new EpollWire({
-      loop: this.#loop,
-      pipes: this.#pipes,
-      socket: new Socket(this.#loop, fd),
-      client,
-      originalDestination: listener.kind === 'transparent' ? this.#destinationOf(fd, client) : null,
-      idleTimeoutMs,
-      halfClosedTimeoutMs,
-      moved: this.#counters.moved,
-    });
+    const originalDestination = listener.kind === 'transparent' ? this.#destinationOf(fd, client) : null;
+    const wire = new EpollWire(this.#context, new Socket(this.#loop, fd), client, originalDestination);
     this.#flows.serve(wire, listener, index);
   }
 

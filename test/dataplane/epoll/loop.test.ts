@@ -8,7 +8,7 @@ describe.skipIf(!isLinux)('EventLoop and Socket (Linux only)', () => {
     const { near, far } = lab.connect();
     lab.settle();
     let calls = 0;
-    near.onReady = () => calls++;
+    near.owner = { socketReady: () => calls++ };
     far.send(Buffer.from('hello'));
     lab.settle();
     expect([calls, near.readable, near.read()]).toEqual([1, true, 5]);
@@ -63,14 +63,15 @@ describe.skipIf(!isLinux)('EventLoop and Socket (Linux only)', () => {
     const heard: number[] = [];
     const fds = new Set(pairs.map(({ near }) => near.fd));
     for (const [i, { near }] of pairs.entries()) {
-      near.onReady = () => {
+      const socketReady = () => {
         heard.push(i);
         for (const pair of pairs) pair.near.close();
         const { near: newer, far } = lab.connect();
         expect(fds.has(newer.fd) || fds.has(far.fd)).toBe(false);
-        newer.onReady = () => heard.push(2);
+        newer.owner = { socketReady: () => heard.push(2) };
         newer.close();
       };
+      near.owner = { socketReady };
     }
     for (const { far } of pairs) far.send(Buffer.from('x'));
     lab.turn();
@@ -146,7 +147,7 @@ describe.skipIf(!isLinux)('EventLoop and Socket (Linux only)', () => {
     const { near: other, far } = lab.connect();
     near.close();
     lab.settle();
-    other.onReady = () => {};
+    other.owner = null;
     const events: number[] = [];
     lab.loop.unwatch(other.fd);
     far.send(Buffer.from('x'));

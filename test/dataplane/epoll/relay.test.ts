@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Pipe, PipePool } from '../../../src/dataplane/epoll/pipe-pool.ts';
-import { Relay, type RelayOptions } from '../../../src/dataplane/epoll/relay.ts';
+import { Relay } from '../../../src/dataplane/epoll/relay.ts';
 import type { FlowEnd } from '../../../src/dataplane/events.ts';
 import type { RelayWatch } from '../../../src/dataplane/tls-watch.ts';
 import { type FarEnd, isLinux, Lab, pattern } from './support.ts';
@@ -25,6 +25,13 @@ class CountingPool extends PipePool {
   }
 }
 
+interface RigOptions {
+  readonly head?: Uint8Array;
+  readonly watch?: RelayWatch | null;
+  readonly idleTimeoutMs?: number;
+  readonly halfClosedTimeoutMs?: number;
+}
+
 class RelayRig {
   readonly lab: Lab;
   readonly client: FarEnd;
@@ -34,30 +41,27 @@ class RelayRig {
   readonly ends: FlowEnd[] = [];
   readonly moved = { out: 0, in: 0 };
 
-  constructor(options: Partial<RelayOptions> = {}, lab = new Lab(), pipes = new CountingPool(lab.ffi.libc)) {
+  constructor(options: RigOptions = {}, lab = new Lab(), pipes = new CountingPool(lab.ffi.libc)) {
     this.lab = lab;
     const [client, upstream] = [lab.connect(), lab.connect()];
     this.client = client.far;
     this.server = upstream.far;
     lab.settle();
     this.pipes = pipes;
-    this.relay = new Relay({
+    const { head = new Uint8Array(0), watch = null, ...timeouts } = options;
+    const context = {
       loop: lab.loop,
       pipes: this.pipes,
-      client: client.near,
-      upstream: upstream.near,
-      head: new Uint8Array(0),
-      watch: null,
       idleTimeoutMs: 3_600_000,
       halfClosedTimeoutMs: 60_000,
-      moved: (out, back) => {
+      moved: (out: number, back: number) => {
         this.moved.out += out;
         this.moved.in += back;
       },
-      done: end => this.ends.push(end),
-      ...options,
-    });
-    this.relay.start();
+      ...timeouts,
+    };
+    this.relay = new Relay(context, client.near, upstream.near, watch, end => this.ends.push(end));
+    this.relay.start(head);
   }
 
   /** Sends all of `bytes` from one end and reads it at the other, turning the loop in between. */
