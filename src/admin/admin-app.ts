@@ -57,6 +57,9 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   app.notFound(context =>
     context.json({ error: `no such resource: ${context.req.method} ${context.req.path}` }, 404),
   );
-  app.onError((error, context) => context.json({ error: error.message }, 500));
+  app.onError((error, context) => {
+    daemon.reportFault(`${context.req.method} ${context.req.path}`, error);
+    return context.json({ error: error.message }, 500);
+  });
   return app;
 }

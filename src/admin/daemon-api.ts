@@ -56,4 +56,6 @@ export interface DaemonApi {
   explain(request: ExplainQuestion): Explanation;
   reload(trigger: string): Promise<ReloadOutcome>;
   metrics(): Promise<{ contentType: string; body: string }>;
+  /** A request failed by a fault of ours. */
+  reportFault(request: string, error: Error): void;
 }

@@ -11,9 +11,11 @@ export interface DirectoryWatcher {
 }
 
 export interface WatchOptions {
-  /** The hash of what is loaded: present content that differs is a change. Default: the present content is known. */
-  readonly loadedSha256?: string;
-  /** A burst of events is answered once, so long after the last of them. */
+  /** The hash of what is loaded now; null before anything is. */
+  readonly loadedSha256: () => string | null;
+  /** Loads what is there. Resolves to whether it was taken: content that was refused is not offered again. */
+  readonly onChange: (sha256: string) => Promise<boolean>;
+  /** Events are answered so long after the first of them, however many follow. */
   readonly settleMs?: number;
   /** Resolves once the directories are watched. */
   readonly watchDirectories?: (
@@ -28,18 +30,16 @@ export interface PolicyWatcher {
 }
 
 /**
- * Calls `onChange` with the new hash whenever the content of a policy file or directory has changed. Events are only
- * hints: what counts is the content, so a touch changes nothing, and an atomic rename or the symlink swap of a
- * Kubernetes ConfigMap is seen because the directories are watched, the one the path names and the one it leads to.
- * A policy that is missing or cannot be read is no change: the next readable content is held against the last.
- * Resolves once watching has begun and the present content is known.
+ * Calls `onChange` whenever the content of a policy file or directory is not what is loaded. Events are only hints: what
+ * counts is the content, so a touch changes nothing, and an atomic rename or the symlink swap of a Kubernetes ConfigMap
+ * is seen because the directories are watched, the one the path names and the one it leads to. A policy that is missing
+ * or cannot be read is no change. Resolves once watching has begun and the present content has been looked at.
  */
 export async function watchPolicy(
   path: string,
-  onChange: (sha256: string) => void,
-  { loadedSha256, settleMs = 100, watchDirectories = watchWithChokidar }: WatchOptions = {},
+  { loadedSha256, onChange, settleMs = 100, watchDirectories = watchWithChokidar }: WatchOptions,
 ): Promise<PolicyWatcher> {
-  let lastHash = loadedSha256 ?? (await hashPolicy(path));
+  let refused: string | null = null;
   let timer: NodeJS.Timeout | undefined;
   let checking: Promise<void> = Promise.resolve();
   let isClosed = false;
@@ -48,16 +48,15 @@ export async function watchPolicy(
     if (isClosed) return;
     watcher.add(await directoriesOf(path));
     const hash = await hashPolicy(path);
-    if (hash === null || hash === lastHash) return;
-    lastHash = hash;
-    if (!isClosed) onChange(hash);
+    if (hash === null || hash === loadedSha256() || hash === refused || isClosed) return;
+    refused = (await onChange(hash)) ? null : hash;
   };
+  // Not put off by further events: a directory that something else writes to all the time must not starve the policy.
   const onEvent = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      checking = checking.then(check);
-    }, settleMs);
-    timer.unref();
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      checking = checking.then(check).catch(() => {});
+    }, settleMs).unref();
   };
 
   const watcher = await watchDirectories(await directoriesOf(path), onEvent);

@@ -53,9 +53,9 @@ export class Daemon implements DaemonApi {
       first: policy,
       log: this.log,
       metrics: this.#metrics,
-      onChange: changed => {
+      onChange: (changed, parsed) => {
         this.#plane?.setPolicy(changed);
-        this.#ruleHits.keepOnly(new Set(this.#policies.parsed.rules.map(({ name }) => name)));
+        this.#ruleHits.keepOnly(new Set(parsed.rules.map(({ name }) => name)));
       },
     });
     for (const warning of policy.warnings)
@@ -65,16 +65,20 @@ export class Daemon implements DaemonApi {
   /** Opens the admin address, then the listeners. `onFatal`: the data plane has failed, nothing is served any more. Throws ListenError. */
   async start(onFatal: (error: Error) => void): Promise<void> {
     this.#admin = await startAdminServer(this.#config.admin, this);
-    this.#plane = await this.#startPlane(this.#admin.address, onFatal);
-    const plane = this.#plane;
+    const plane = await this.#startPlane(this.#admin.address, onFatal);
+    this.#plane = plane;
+    // The admin server was up before: a reload may have come in between.
+    plane.setPolicy(this.#policies.policy);
     this.#metrics.readFrom({
       openFlows: () => Object.fromEntries(plane.listening.map(({ name }) => [name, plane.openFlows(name)])),
       bytes: () => plane.bytes(),
       sites: () => this.#sites,
       logDropped: () => this.log.dropped,
+      policy: () => this.#policies.status(),
     });
-    this.#watcher = await watchPolicy(this.#config.policyPath, () => void this.reload('file'), {
-      loadedSha256: this.#policies.parsed.sha256,
+    this.#watcher = await watchPolicy(this.#config.policyPath, {
+      loadedSha256: () => this.#policies.parsed.sha256,
+      onChange: async () => (await this.reload('file')).result !== 'failure',
     });
     this.#state = 'ready';
     this.#sayReady(plane);
@@ -119,7 +123,7 @@ export class Daemon implements DaemonApi {
       },
       listeners: (plane?.listening ?? []).map(({ name, address }, i) => ({
         name,
-        kind: this.#config.listeners[i]?.kind ?? 'explicit',
+        kind: this.#config.listeners[i]?.kind ?? 'unknown',
         address: formatEndpoint(address),
         openFlows: plane?.openFlows(name) ?? 0,
       })),
@@ -149,6 +153,12 @@ export class Daemon implements DaemonApi {
 
   reload(trigger: string): Promise<ReloadOutcome> {
     return this.#policies.reload(trigger);
+  }
+
+  reportFault(request: string, error: Error): void {
+    this.log.error(`admin request failed: ${request}: ${error.stack ?? error.message}`, {
+      event: 'admin_error',
+    });
   }
 
   metrics(): Promise<{ contentType: string; body: string }> {

@@ -17,8 +17,8 @@ export interface PolicyStoreOptions {
   readonly first: Extract<PolicyLoad, { ok: true }>;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** A new policy is in force from this call on. */
-  readonly onChange: (policy: Policy) => void;
+  /** Puts a new policy in force. When it throws, the old one stays. */
+  readonly onChange: (policy: Policy, parsed: ParsedPolicy) => void;
 }
 
 /** The running policy, and the only way to change it: a file that does not load whole changes nothing. */
@@ -34,7 +34,7 @@ export class PolicyStore {
     this.#options = options;
     this.#parsed = options.first.policy;
     this.#policy = Policy.from(compilePolicy(this.#parsed));
-    this.#sayLoaded();
+    this.#options.metrics.policyLoaded();
   }
 
   get policy(): Policy {
@@ -57,46 +57,36 @@ export class PolicyStore {
     };
   }
 
-  /** Reads the policy again, one reload after the other. `trigger` says in the log what asked for it. Rejects only by a fault of ours. */
+  /** Reads the policy again, one reload after the other. `trigger` says in the log what asked for it. Never rejects. */
   reload(trigger: string): Promise<ReloadOutcome> {
-    const outcome = this.#reloading.then(() => this.#reload(trigger));
-    this.#reloading = outcome.catch(() => {});
+    const outcome = this.#reloading
+      .then(() => this.#reload(trigger))
+      .catch(fault => this.#failed(trigger, [String(fault)]));
+    this.#reloading = outcome;
     return outcome;
   }
 
   async #reload(trigger: string): Promise<ReloadOutcome> {
     const { path, log, metrics, onChange } = this.#options;
     const load = await loadPolicy(path);
-    if (!load.ok) {
-      const errors = load.diagnostics.map(formatDiagnostic);
-      this.#lastErrors = errors;
-      metrics.reloadFailed();
-      for (const error of errors.slice(0, DIAGNOSTICS_SAID))
-        log.error(error, { event: 'reload_error', trigger });
-      log.error(`policy not reloaded: ${errors.length} errors, the running policy stays`, {
-        event: 'reload',
-        trigger,
-        result: 'failure',
-        sha256: this.#parsed.sha256,
-      });
-      return { result: 'failure', policy: this.status(), errors };
-    }
+    if (!load.ok) return this.#failed(trigger, load.diagnostics.map(formatDiagnostic));
     const isChanged = load.sha256 !== this.#parsed.sha256;
     this.#lastErrors = [];
     if (isChanged) {
-      this.#policy = Policy.from(compilePolicy(load.policy));
+      const policy = Policy.from(compilePolicy(load.policy));
+      onChange(policy, load.policy);
+      this.#policy = policy;
       this.#parsed = load.policy;
       this.#loadedMs = Date.now();
-      onChange(this.#policy);
     }
     const warnings = load.warnings.map(formatDiagnostic);
     const result = isChanged ? 'success' : 'unchanged';
     metrics.reloadSucceeded();
-    this.#sayLoaded();
+    this.#options.metrics.policyLoaded();
     for (const warning of warnings.slice(0, DIAGNOSTICS_SAID))
       log.warn(warning, { event: 'policy_warning', trigger });
     log.info(
-      `policy ${isChanged ? 'reloaded' : 'unchanged'}: ${load.policy.rules.length} rules, mode ${load.policy.mode}`,
+      `policy ${isChanged ? 'reloaded' : 'unchanged'}: ${load.policy.rules.length} rules, mode ${modeInForce(load.policy, Date.now())}`,
       {
         event: 'reload',
         trigger,
@@ -107,11 +97,20 @@ export class PolicyStore {
     return { result, policy: this.status(), warnings };
   }
 
-  #sayLoaded(): void {
-    this.#options.metrics.policyLoaded({
+  /** The running policy stays, and says why. */
+  #failed(trigger: string, errors: readonly string[]): ReloadOutcome {
+    const { log, metrics } = this.#options;
+    this.#lastErrors = errors;
+    metrics.reloadFailed();
+    for (const error of errors.slice(0, DIAGNOSTICS_SAID))
+      log.error(error, { event: 'reload_error', trigger });
+    log.error(`policy not reloaded: ${errors.length} errors, the running policy stays`, {
+      event: 'reload',
+      trigger,
+      result: 'failure',
       sha256: this.#parsed.sha256,
-      mode: modeInForce(this.#parsed, Date.now()),
     });
+    return { result: 'failure', policy: this.status(), errors };
   }
 }
 

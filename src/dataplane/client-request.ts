@@ -2,7 +2,12 @@ import { IpAddress } from '../policy/address.ts';
 import { type Hostname, parseHostname } from '../policy/hostname.ts';
 import type { Reason } from '../policy/reason.ts';
 import { parseConnect } from '../sniff/connect.ts';
-import { parseRequestHead, type RequestHeadResume } from '../sniff/http-head.ts';
+import {
+  DEFAULT_HEAD_LIMITS,
+  parseRequestHead,
+  type RequestHeadLimits,
+  type RequestHeadResume,
+} from '../sniff/http-head.ts';
 import { classifyOpening } from '../sniff/opening.ts';
 import {
   parseSocks5Greeting,
@@ -44,16 +49,20 @@ const CONNECT_GRANTED = Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n
 /** Reads the opening of a flow on an explicit listener, over any number of calls. */
 export class RequestReader {
   readonly #gateway: string;
+  readonly #limits: RequestHeadLimits;
   #head: RequestHeadResume | undefined;
   #speaks: 'http' | 'socks5' | null = null;
   #greeted = false;
 
-  constructor(gateway: string) {
+  /** `maxBytes`: the largest request head that is taken. `gateway` signs refusals. */
+  constructor(gateway: string, maxBytes: number) {
     this.#gateway = gateway;
+    this.#limits = { ...DEFAULT_HEAD_LIMITS, maxBytes };
   }
 
   /** `bytes`: all of the client's bytes that were not consumed yet. */
   read(bytes: Uint8Array): ReadRequest {
+    if (this.#greeted) return this.#readSocksRequest(bytes);
     const [first] = bytes;
     if (first === undefined) return { kind: 'need-more' };
     const opening = classifyOpening(first);
@@ -63,7 +72,7 @@ export class RequestReader {
         return this.#readHttp(bytes);
       case 'socks5':
         this.#speaks = 'socks5';
-        return this.#greeted ? this.#readSocksRequest(bytes) : this.#readSocksGreeting(bytes);
+        return this.#readSocksGreeting(bytes);
       case 'tls':
       case 'unknown':
         return { kind: 'refuse', protocol: opening, reason: 'malformed_request', farewell: NOTHING };
@@ -79,7 +88,7 @@ export class RequestReader {
   }
 
   #readHttp(bytes: Uint8Array): ReadRequest {
-    const head = parseRequestHead(bytes, this.#head);
+    const head = parseRequestHead(bytes, this.#head, this.#limits);
     switch (head.kind) {
       case 'need-more':
         this.#head = head.resume;

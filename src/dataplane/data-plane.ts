@@ -48,15 +48,14 @@ export interface DataPlane {
 /** A listening address that cannot be had: `message` names the listener, the cause and what to change. */
 export class ListenError extends Error {}
 
-/** The words for a ListenError: `code` is Node's, as in EADDRINUSE. */
-export function listenFailure(name: string, { ip, port }: Endpoint, code: string | undefined): string {
+/** The words for a ListenError. `what` wants to listen; `code` is Node's, as in EADDRINUSE. */
+export function listenFailure(what: string, { ip, port }: Endpoint, code: string | undefined): string {
   const where = ip.family === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
-  return `listener ${name}: cannot listen on ${where}: ${LISTEN_CAUSES[code ?? ''] ?? code}`;
+  return `${what}: cannot listen on ${where}: ${LISTEN_CAUSES[code ?? ''] ?? code}`;
 }
 
 const LISTEN_CAUSES: Readonly<Record<string, string>> = {
-  EADDRINUSE:
-    "address already in use (stop the process that listens there, or change the listener's address)",
+  EADDRINUSE: 'address already in use (stop the process that listens there, or change this address)',
   EADDRNOTAVAIL: 'no such address on this host (use one of its own, 0.0.0.0 or [::])',
   EACCES: 'permission denied (ports below 1024 need CAP_NET_BIND_SERVICE: use a higher one)',
 };

@@ -6,6 +6,8 @@ const RESERVED_DESCRIPTORS = 256;
 const DESCRIPTORS_PER_FLOW = 3;
 /** Where /proc does not tell. */
 const COMMON_LIMIT = 1024;
+/** `unlimited` is what the kernel allows a process: fs.nr_open, as it comes. */
+const KERNEL_LIMIT = 1_048_576;
 const LEAST_FLOWS = 16;
 
 /** How many flows the limit of open descriptors affords: what `limits.flows: auto` comes to. */
@@ -17,7 +19,8 @@ export function affordableFlows(): number {
 /** The soft RLIMIT_NOFILE, which Node raises to the hard one when it starts. */
 function descriptorLimit(): number {
   try {
-    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    const soft = /^Max open files\s+(\w+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    if (soft === 'unlimited') return KERNEL_LIMIT;
     return soft === undefined ? COMMON_LIMIT : Number(soft);
   } catch {
     return COMMON_LIMIT;

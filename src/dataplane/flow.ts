@@ -63,14 +63,13 @@ export class Flow<A extends Attempt> {
     this.#onOver = onOver;
     this.#judgement = new Judgement(world.policy, wire.client.ip);
     this.#stage = listener.kind === 'explicit' ? 'request' : 'hello';
-    this.#requestReader = listener.kind === 'explicit' ? new RequestReader(listener.gateway) : null;
+    this.#requestReader =
+      listener.kind === 'explicit' ? new RequestReader(listener.gateway, world.settings.helloBytes) : null;
     this.#target = wire.originalDestination;
     this.#record = new FlowRecorder(world.observer, world.nextFlowId(), listener.name, wire.client);
     this.#record.dstIp = this.#target?.ip ?? null;
     this.#record.dstPort = this.#target?.port ?? (listener.kind === 'sni' ? listener.upstreamPort : 0);
   }
-
-  // --- what the wire tells ---
 
   /** The first call. */
   start(): void {
@@ -127,8 +126,6 @@ export class Flow<A extends Attempt> {
     this.#over(end);
   }
 
-  // --- sniff ---
-
   #awaitHello(): void {
     const { settings, timers } = this.#world;
     this.#helloTimer = timers.after(settings.helloTimeoutMs, () => this.#unheard('hello_timeout'));
@@ -165,6 +162,8 @@ export class Flow<A extends Attempt> {
         return this.#requested(read.request);
       default:
         read satisfies never;
+        this.#judgement.object('malformed_request');
+        return this.#refuse();
     }
   }
 
@@ -179,6 +178,7 @@ export class Flow<A extends Attempt> {
       case 'malformed':
         return this.#unheard('malformed_hello');
       case 'done':
+        if (read.consumed > this.#world.settings.helloBytes) return this.#unheard('hello_too_large');
         return this.#heard(read, read.consumed);
       case 'not-tls':
         return this.#unheard('not_tls');
@@ -187,8 +187,6 @@ export class Flow<A extends Attempt> {
         return this.#unheard('not_tls');
     }
   }
-
-  // --- decide ---
 
   /** The client has named its destination in a CONNECT or SOCKS request. */
   #requested(request: ClientRequest): void {
@@ -220,7 +218,7 @@ export class Flow<A extends Attempt> {
     } else if (hostname !== this.#record.hostname) {
       this.#judgement.object(hostname === null ? 'no_hostname' : 'name_mismatch');
     }
-    if (hello.ech && this.#judgement.ech === 'deny') this.#judgement.object('ech');
+    if (hello.ech && this.#judgement.ech !== 'outer') this.#judgement.object('ech');
     this.#watchFrom(hello, consumed);
     this.#goOn(() => this.#onward());
   }
@@ -251,8 +249,6 @@ export class Flow<A extends Attempt> {
     if (this.#judgement.isRefused) this.#refuse();
     else next();
   }
-
-  // --- resolve and dial ---
 
   #onward(): void {
     if (this.#addresses === null) this.#resolve(() => this.#dialOut());
@@ -333,8 +329,6 @@ export class Flow<A extends Attempt> {
       },
     });
   }
-
-  // --- relay and close ---
 
   #relay(upstream: A, ip: IpAddress): void {
     this.#stage = 'relaying';

@@ -1,6 +1,9 @@
+import { randomInt } from 'node:crypto';
 import type { IpAddress } from '../policy/address.ts';
 
 const BUCKETS = 4096;
+const SEED = 0;
+const FIRST_BUCKET = 1;
 const SLOTS = 16;
 const SLOT_CELLS = 5;
 const BUCKET_CELLS = 1 + SLOTS * SLOT_CELLS;
@@ -14,7 +17,7 @@ export class SourceCounts {
   readonly buffer: SharedArrayBuffer;
   readonly #cells: Int32Array;
 
-  constructor(buffer = new SharedArrayBuffer(BUCKETS * BUCKET_CELLS * Int32Array.BYTES_PER_ELEMENT)) {
+  constructor(buffer = seededTable()) {
     this.buffer = buffer;
     this.#cells = new Int32Array(buffer);
   }
@@ -41,7 +44,7 @@ export class SourceCounts {
   }
 
   #locked(source: IpAddress, act: (bucket: number) => boolean): boolean {
-    const bucket = (hash(source) % BUCKETS) * BUCKET_CELLS;
+    const bucket = FIRST_BUCKET + (hash(source, this.#cells[SEED] ?? 0) % BUCKETS) * BUCKET_CELLS;
     while (Atomics.compareExchange(this.#cells, bucket, 0, 1) !== 0);
     const result = act(bucket);
     Atomics.store(this.#cells, bucket, 0);
@@ -73,8 +76,16 @@ export class SourceCounts {
   }
 }
 
-function hash(source: IpAddress): number {
-  let value = 0x811c9dc5;
+/** Seeded, so that nobody can choose addresses that fill another source's bucket. */
+function seededTable(): SharedArrayBuffer {
+  const cells = FIRST_BUCKET + BUCKETS * BUCKET_CELLS;
+  const buffer = new SharedArrayBuffer(cells * Int32Array.BYTES_PER_ELEMENT);
+  new Int32Array(buffer)[SEED] = randomInt(2 ** 31);
+  return buffer;
+}
+
+function hash(source: IpAddress, seed: number): number {
+  let value = seed;
   for (const word of source.words) value = Math.imul(value ^ word ^ (word >>> 15), 0x2c1b3c6d);
   return (value ^ (value >>> 16)) >>> 0;
 }

@@ -1,5 +1,6 @@
 import type { CloseEvent, DecisionEvent, FlowIdentity, FlowObserver } from '../dataplane/events.ts';
 import { escapeValue } from './escape.ts';
+import { IsoClock } from './iso-time.ts';
 import type { LogFormat } from './log.ts';
 
 /** Strings that stand in JSON as they are. */
@@ -97,26 +98,6 @@ export class FlowLines implements FlowObserver {
 
   #identity({ srcIp, dstIp, hostname }: FlowIdentity): string {
     return `Gateway=${escapeValue(this.#gateway)} S_IP=${escapeValue(srcIp)} D_IP=${escapeValue(dstIp)} hostname=${escapeValue(hostname)}`;
-  }
-}
-
-/** ISO 8601, UTC, milliseconds. */
-export function isoTime(timeMs: number): string {
-  return new Date(timeMs).toISOString();
-}
-
-/** The same for times that mostly lie in one second, whose text it keeps: a line costs a third less. */
-class IsoClock {
-  #second = Number.NaN;
-  #text = '';
-
-  format(timeMs: number): string {
-    const second = Math.floor(timeMs / 1_000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#text = isoTime(second * 1_000).slice(0, -4);
-    }
-    return `${this.#text}${String(timeMs - second * 1_000).padStart(3, '0')}Z`;
   }
 }
 

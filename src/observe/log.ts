@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { escapeText, escapeValue } from './escape.ts';
-import { isoTime } from './flow-lines.ts';
+import { isoTime } from './iso-time.ts';
 import { LineSink } from './line-sink.ts';
 import { openStdout } from './stdout.ts';
 

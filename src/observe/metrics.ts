@@ -14,6 +14,8 @@ export interface MetricSources {
   readonly sites: () => { readonly size: number; readonly evictions: number };
   /** Log lines lost since the process started. */
   readonly logDropped: () => number;
+  /** The policy in force; its mode changes by itself when `observeUntil` passes. */
+  readonly policy: () => { readonly sha256: string; readonly mode: Mode };
 }
 
 /** What may be refused for want of room. The first two show in decisions and are counted from them. */
@@ -57,7 +59,6 @@ export class Metrics {
   readonly #lastReloadSuccessful: Gauge;
   readonly #lastReloadSuccess: Gauge;
   readonly #reloads: Counter<'result'>;
-  readonly #policyInfo: Gauge<'sha256' | 'mode'>;
   readonly #limitRejections: Counter<'limit'>;
 
   constructor({ version, node = process.version, now = Date.now, maxRuleSeries = 2_000 }: MetricsOptions) {
@@ -124,12 +125,6 @@ export class Metrics {
       labelNames: ['result'],
       registers,
     });
-    this.#policyInfo = new Gauge({
-      name: 'sallyport_policy_info',
-      help: 'The policy in force; always 1',
-      labelNames: ['sha256', 'mode'],
-      registers,
-    });
     new Counter({
       name: 'sallyport_log_suppressed_total',
       help: 'Flow records left out because the same had just been said',
@@ -167,10 +162,8 @@ export class Metrics {
     this.#flowSeconds.add(tally.flowSeconds);
   }
 
-  /** A policy came into force: at start, by a reload, or by a change of mode. */
-  policyLoaded({ sha256, mode }: { readonly sha256: string; readonly mode: Mode }): void {
-    this.#policyInfo.reset();
-    this.#policyInfo.set({ sha256, mode }, 1);
+  /** The policy loaded: at start, or again. */
+  policyLoaded(): void {
     this.#lastReloadSuccessful.set(1);
     this.#lastReloadSuccess.set(this.#now() / 1_000);
   }
@@ -228,6 +221,17 @@ export class Metrics {
         this.reset();
         this.inc({ direction: 'out' }, bytes.out);
         this.inc({ direction: 'in' }, bytes.in);
+      },
+    });
+    new Gauge({
+      name: 'sallyport_policy_info',
+      help: 'The policy in force; always 1',
+      labelNames: ['sha256', 'mode'],
+      registers,
+      collect() {
+        const policy = sources().policy?.();
+        this.reset();
+        if (policy !== undefined) this.set({ sha256: policy.sha256, mode: policy.mode }, 1);
       },
     });
     new Gauge({

@@ -44,6 +44,7 @@ export interface GuardExceptions {
 /**
  * Which addresses may be dialled whatever a name resolves to. IPv4 inside IPv6 is judged by the inner address
  * throughout, by `allow` too: `allow: [64:ff9b::/96]` exempts nothing, `allow: [10.0.0.0/8]` exempts 64:ff9b::a00:1.
+ * What is never dialled otherwise is exempt only by a block that lies wholly inside the forbidden range.
  */
 export class DestinationGuard {
   readonly #exceptions: GuardExceptions;
@@ -60,10 +61,16 @@ export class DestinationGuard {
     return verdicts.includes('private') ? 'private' : 'ok';
   }
 
+  /** A block that reaches beyond the forbidden range was not written with it in mind: `0.0.0.0/0` opens no metadata. */
+  #exempts(bar: Cidr, ip: IpAddress): boolean {
+    return this.#exceptions.allow.some(block => block.contains(ip) && block.prefix >= bar.prefix);
+  }
+
   #judgeReading(ip: IpAddress): GuardVerdict {
     if (covers(this.#exceptions.deny, ip)) return 'forbidden';
+    const bar = FORBIDDEN.find(block => block.contains(ip));
+    if (bar !== undefined) return this.#exempts(bar, ip) ? 'ok' : 'forbidden';
     if (covers(this.#exceptions.allow, ip)) return 'ok';
-    if (covers(FORBIDDEN, ip)) return 'forbidden';
     return covers(PRIVATE, ip) ? 'private' : 'ok';
   }
 }

@@ -2,6 +2,8 @@ import { networkInterfaces } from 'node:os';
 import { IpAddress } from '../policy/address.ts';
 import { judgedAddresses } from './embedded-ipv4.ts';
 
+const REMEMBER_MS = 1_000;
+
 /** An address this process listens on: a flow listener or the admin server. */
 export interface ListeningAddress {
   readonly ip: IpAddress;
@@ -17,10 +19,10 @@ export class OwnListeners {
   readonly #byPort = new Map<number, IpAddress[]>();
   readonly #localAddresses: () => readonly IpAddress[];
 
-  /** `localAddresses` is asked only when a port is one of ours, and each time: interfaces come and go. */
+  /** `localAddresses` is asked only when a port is one of ours. */
   constructor(
     listening: readonly ListeningAddress[],
-    localAddresses: () => readonly IpAddress[] = addressesOfThisHost,
+    localAddresses: () => readonly IpAddress[] = rememberBriefly(addressesOfThisHost),
   ) {
     this.#localAddresses = localAddresses;
     for (const { ip, port } of listening) {
@@ -60,4 +62,17 @@ function addressesOfThisHost(): IpAddress[] {
   return Object.values(networkInterfaces())
     .flatMap(addresses => addresses ?? [])
     .flatMap(({ address }) => IpAddress.parse(address) ?? []);
+}
+
+/** Interfaces come and go, but listing them for every dial would cost more than the dial. */
+function rememberBriefly(list: () => IpAddress[]): () => readonly IpAddress[] {
+  let addresses: readonly IpAddress[] = [];
+  let listedMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (performance.now() - listedMs > REMEMBER_MS) {
+      addresses = list();
+      listedMs = performance.now();
+    }
+    return addresses;
+  };
 }

@@ -60,7 +60,7 @@ describe('startAdminServer', () => {
     const second = start({ port: address.port });
     await expect(second).rejects.toBeInstanceOf(ListenError);
     await expect(second).rejects.toThrow(
-      `listener admin: cannot listen on 127.0.0.1:${address.port}: address already in use (stop the process`,
+      `admin: cannot listen on 127.0.0.1:${address.port}: address already in use (stop the process`,
     );
   });
 

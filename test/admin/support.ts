@@ -87,6 +87,12 @@ export class FakeDaemon implements DaemonApi {
     return this.outcome;
   }
 
+  readonly faults: string[] = [];
+
+  reportFault(request: string, error: Error): void {
+    this.faults.push(`${request}: ${error.message}`);
+  }
+
   async metrics(): Promise<{ contentType: string; body: string }> {
     if (this.metricsFault !== null) throw this.metricsFault;
     return { contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'sallyport_sites 1\n' };

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { hashFiles } from '../../src/config/read-file.ts';
+import { hashFiles, readPolicyFiles } from '../../src/config/read-file.ts';
 import { type PolicyWatcher, type WatchOptions, watchPolicy } from '../../src/config/watch.ts';
 
 let directory: string;
@@ -17,26 +17,36 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Watches, and hands out the changes one by one as they come. */
+/** Watches what is loaded, and hands out the changes one by one as they come. */
 async function watching(
   path: string,
-  options: WatchOptions = { settleMs: 5 },
+  options: Partial<WatchOptions> & { loaded?: string | null } = {},
 ): Promise<() => Promise<string>> {
+  const { loaded: first, ...rest } = options;
+  let loaded = first === undefined ? await hashOf(path) : first;
   const changes: string[] = [];
   const waiting: ((hash: string) => void)[] = [];
-  watcher = await watchPolicy(
-    path,
-    hash => {
+  watcher = await watchPolicy(path, {
+    settleMs: 5,
+    loadedSha256: () => loaded,
+    onChange: async hash => {
+      loaded = hash;
       const next = waiting.shift();
       if (next === undefined) changes.push(hash);
       else next(hash);
+      return true;
     },
-    options,
-  );
+    ...rest,
+  });
   return () => {
     const change = changes.shift();
     return change === undefined ? new Promise(resolve => waiting.push(resolve)) : Promise.resolve(change);
   };
+}
+
+async function hashOf(path: string): Promise<string | null> {
+  const files = await readPolicyFiles(path);
+  return files.ok ? hashFiles(files.value) : null;
 }
 
 function sha256(text: string): string {
@@ -70,7 +80,7 @@ describe('a watched policy', () => {
   it('is held against what is loaded already, so that a change before the watch began is seen', async () => {
     const path = join(directory, 'policy.yaml');
     await writeFile(path, 'two');
-    const change = await watching(path, { settleMs: 5, loadedSha256: sha256('one') });
+    const change = await watching(path, { loaded: sha256('one') });
     expect(await change()).toBe(sha256('two'));
   });
 
@@ -120,6 +130,45 @@ describe('a watched policy', () => {
     expect(await change()).not.toBe(sha256('two'));
     await rm(join(path, 'b.yaml'));
     expect(await change()).toBe(sha256('two'));
+  });
+});
+
+describe('a policy that was refused', () => {
+  it('is offered again only when its content differs', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'good');
+    const offered: string[] = [];
+    let event: () => void = () => {};
+    let looked: () => void = () => {};
+    watcher = await watchPolicy(path, {
+      settleMs: 0,
+      loadedSha256: () => sha256('good'),
+      onChange: async hash => {
+        offered.push(hash);
+        return false;
+      },
+      watchDirectories: async (_, onEvent) => {
+        event = onEvent;
+        return { add: () => looked(), close: async () => {} };
+      },
+    });
+    const look = () =>
+      new Promise<void>(resolve => {
+        looked = resolve;
+        event();
+      });
+    const replace = async (text: string) => {
+      await writeFile(join(directory, 'new'), text);
+      await rename(join(directory, 'new'), path);
+    };
+    await replace('bad');
+    await look();
+    await look();
+    await replace('worse');
+    await look();
+    await look();
+    await watcher.close();
+    expect(offered).toEqual([sha256('bad'), sha256('worse')]);
   });
 });
 

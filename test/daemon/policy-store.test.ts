@@ -40,6 +40,7 @@ async function storeOf(text = policyText('a.example'), onChange: (policy: Policy
       onChange(policy);
     },
   });
+  metrics.readFrom({ policy: () => store.status() });
   const lines = () => destination.lines.map(line => JSON.parse(line) as Record<string, unknown>);
   const metric = async (name: string) =>
     (await metrics.render()).body.split('\n').find(line => line.startsWith(name));
@@ -164,7 +165,8 @@ describe('PolicyStore', () => {
       if (isFaulty) throw new Error('listener');
     });
     writeFileSync(path, policyText('b.example'));
-    await store.reload('file').catch(() => null);
+    expect(await store.reload('file')).toMatchObject({ result: 'failure', errors: ['Error: listener'] });
+    expect([allows(store.policy, 'a.example'), allows(store.policy, 'b.example')]).toEqual([true, false]);
     isFaulty = false;
     writeFileSync(path, policyText('c.example'));
     expect(await store.reload('file')).toMatchObject({ result: 'success' });

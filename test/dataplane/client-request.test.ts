@@ -9,7 +9,7 @@ function read(
   stream: Uint8Array,
   step = Math.max(stream.length, 1),
 ): { last: ReadRequest; replies: string[]; left: Uint8Array } {
-  const reader = new RequestReader('gw-1');
+  const reader = new RequestReader('gw-1', 16_384);
   const replies: string[] = [];
   let start = 0;
   let last: ReadRequest = { kind: 'need-more' };
@@ -157,6 +157,21 @@ describe('what is refused', () => {
   });
 });
 
+describe('a greeted SOCKS client', () => {
+  it('is refused when it goes on in HTTP', () => {
+    const { last } = read(concat(SOCKS_GREETING, text('CONNECT allowed.example:443 HTTP/1.1\r\n\r\n')));
+    expect(last).toMatchObject({ kind: 'refuse', protocol: 'socks5', reason: 'malformed_request' });
+  });
+});
+
+describe('a request head', () => {
+  it('may be as large as the limit, and no larger', () => {
+    const head = text(`CONNECT a.example:443 HTTP/1.0\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
+    expect(new RequestReader('gw-1', 65_536).read(head).kind).toBe('request');
+    expect(new RequestReader('gw-1', 16_384).read(head)).toMatchObject({ reason: 'hello_too_large' });
+  });
+});
+
 describe('what a client hears whose request never became whole', () => {
   it.each<[string, Uint8Array, string]>([
     ['nothing, if it said nothing', bytes(), 'nothing'],
@@ -164,7 +179,7 @@ describe('what a client hears whose request never became whole', () => {
     ['nothing, in the middle of a SOCKS greeting', bytes(5, 2, 0), 'nothing'],
     ['a SOCKS reply, after a greeting', concat(SOCKS_GREETING, bytes(5, 1)), 'SOCKS 1'],
   ])('%s', (_, stream, expected) => {
-    const reader = new RequestReader('gw-1');
+    const reader = new RequestReader('gw-1', 65_536);
     const first = reader.read(stream);
     if (first.kind === 'reply') reader.read(stream.subarray(first.consumed));
     expect(describeAnswer(reader.refusal('hello_timeout'))).toBe(expected);

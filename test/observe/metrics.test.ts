@@ -125,8 +125,10 @@ test('live values are read at each scrape', async () => {
 
 test('one policy is in force at a time', async () => {
   const metrics = newMetrics();
-  metrics.policyLoaded({ sha256: 'aa', mode: 'observe' });
-  metrics.policyLoaded({ sha256: 'bb', mode: 'enforce' });
+  let policy: { sha256: string; mode: 'observe' | 'enforce' } = { sha256: 'aa', mode: 'observe' };
+  metrics.readFrom({ policy: () => policy });
+  await metrics.render();
+  policy = { sha256: 'bb', mode: 'enforce' };
   expect(await samples(metrics, 'sallyport_policy_info')).toEqual([
     'sallyport_policy_info{sha256="bb",mode="enforce"} 1',
   ]);
@@ -134,13 +136,13 @@ test('one policy is in force at a time', async () => {
 
 test('a refused reload shows until the next good one, and the last good one keeps its time', async () => {
   const metrics = newMetrics();
-  metrics.policyLoaded({ sha256: 'aa', mode: 'observe' });
+  metrics.policyLoaded();
   metrics.reloadFailed();
   expect(await samples(metrics, 'sallyport_config_last_reload')).toEqual([
     'sallyport_config_last_reload_successful 0',
     'sallyport_config_last_reload_success_timestamp_seconds 1700000000',
   ]);
-  metrics.policyLoaded({ sha256: 'bb', mode: 'observe' });
+  metrics.policyLoaded();
   metrics.reloadSucceeded();
   expect(await samples(metrics, 'sallyport_config_last_reload_successful')).toEqual([
     'sallyport_config_last_reload_successful 1',

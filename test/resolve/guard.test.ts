@@ -85,6 +85,9 @@ describe('the guard with exceptions', () => {
   const cases: readonly [string, { allow?: string[]; deny?: string[] }, string, GuardVerdict][] = [
     ['allow exempts a private address', { allow: ['10.0.0.0/8'] }, '10.1.2.3', 'ok'],
     ['allow exempts a forbidden address', { allow: ['127.0.0.0/8'] }, '127.0.0.1', 'ok'],
+    ['allow of everything opens no metadata', { allow: ['0.0.0.0/0'] }, '169.254.169.254', 'forbidden'],
+    ['allow of everything opens no loopback', { allow: ['0.0.0.0/0', '::/0'] }, '::1', 'forbidden'],
+    ['allow of one metadata address opens it', { allow: ['169.254.169.254'] }, '169.254.169.254', 'ok'],
     ['allow exempts IPv6 loopback', { allow: ['::1'] }, '::1', 'ok'],
     ['allow covers nothing beyond its block', { allow: ['10.0.0.0/16'] }, '10.1.2.3', 'private'],
     ['allow reads through NAT64', { allow: ['10.0.0.0/8'] }, '64:ff9b::10.1.2.3', 'ok'],

@@ -46,7 +46,10 @@ function serve(daemon: Daemon): Promise<ExitCode> {
 
     daemon.start(fail).catch((error: unknown) => {
       if (!(error instanceof ListenError)) return fail(error);
-      daemon.stop(0).finally(() => reject(new CommandFailure(error.message, { cause: error })));
+      daemon.stop(0).finally(() => {
+        daemon.log.flushSync();
+        reject(new CommandFailure(error.message, { cause: error }));
+      });
     });
   });
 }

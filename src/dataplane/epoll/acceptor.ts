@@ -5,8 +5,12 @@ import { decodeSocketAddress, SOCKADDR_IN6_BYTES, type SocketAddress } from './s
 
 /** A burst of connects gives way to the flows under way after this many. */
 const ACCEPTS_PER_TURN = 64;
-/** Out of descriptors, a level-triggered listener would spin. */
+/** Nothing is waiting, or what was waiting is gone. */
+const TRANSIENT: ReadonlySet<number> = new Set([c.EAGAIN, c.EINTR, c.ECONNABORTED]);
+/** Out of descriptors or memory, a level-triggered listener would spin. */
 const PAUSE_MS = 100;
+/** What the kernel queues at most; clients that keep coming must not hold up a drain. */
+const MAX_QUEUED = 4096;
 
 /** Accepts connections from one listening socket. The callback owns the descriptor it is given. */
 export class Acceptor implements EventHandler {
@@ -35,7 +39,7 @@ export class Acceptor implements EventHandler {
   /** Takes what is queued, then closes the listening socket: what the kernel has accepted is not to be reset. */
   close(): void {
     if (!this.#open) return;
-    while (this.#acceptOne());
+    for (let i = 0; i < MAX_QUEUED && this.#acceptOne(); i++);
     this.#open = false;
     this.#loop.close(this.#fd);
   }
@@ -51,7 +55,7 @@ export class Acceptor implements EventHandler {
       return true;
     }
     const errno = libc.errno();
-    if (errno === c.EMFILE || errno === c.ENFILE) this.#pause();
+    if (!TRANSIENT.has(errno)) this.#pause();
     return false;
   }
 

@@ -3,7 +3,7 @@ import type { Attempt } from '../dial.ts';
 import type { DialFailure } from '../events.ts';
 import * as c from './libc.ts';
 import type { EventLoop } from './loop.ts';
-import { Socket, type SocketOwner } from './socket.ts';
+import { adopt, type Socket, type SocketOwner } from './socket.ts';
 import { encodeSocketAddress, setNoDelay, socketError } from './sockets.ts';
 
 /** A non-blocking connect under way. Once settled without failure, `socket` is connected and the taker's. */
@@ -34,8 +34,9 @@ export class ConnectAttempt implements Attempt, SocketOwner {
       loop.soon(() => this.#finish(failureOf(errno)));
       return;
     }
-    this.socket = new Socket(loop, fd);
-    this.socket.owner = this;
+    this.socket = adopt(loop, fd);
+    if (this.socket === null) loop.soon(() => this.#finish('other'));
+    else this.socket.owner = this;
   }
 
   abort(): void {

@@ -169,6 +169,7 @@ class Thread<R> {
 
   /** Ends the thread wherever it is; woken, because a thread inside a system call cannot be interrupted. */
   terminate(): void {
+    this.#drained = true;
     void this.#worker.terminate();
     this.wake();
   }
@@ -233,7 +234,7 @@ function listenOrExplain(libc: Libc, name: string, { ip, port }: Endpoint): numb
     return openListener(libc, ip, port);
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error;
-    throw new ListenError(listenFailure(name, { ip, port }, getSystemErrorName(-error.errno)), {
+    throw new ListenError(listenFailure(`listener ${name}`, { ip, port }, getSystemErrorName(-error.errno)), {
       cause: error,
     });
   }

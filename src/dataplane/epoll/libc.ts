@@ -42,9 +42,8 @@ const EFD_FLAGS = O_NONBLOCK | O_CLOEXEC;
 
 export const EINTR = 4;
 export const EAGAIN = 11;
-export const EMFILE = 24;
-export const ENFILE = 23;
 export const ENETUNREACH = 101;
+export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
@@ -154,7 +153,7 @@ export class SystemCallError extends Error {
   }
 }
 
-/** A non-blocking eventfd: any thread writes it with `signal`, the loop that polls it wakes. */
+/** A non-blocking eventfd: any thread writes it, and the loop that polls it wakes. */
 export function openEventFd(libc: Libc): number {
   return libc.eventfd(0, EFD_FLAGS);
 }

@@ -60,7 +60,7 @@ export class EventLoop {
     this.#closing.push(fd);
   }
 
-  /** Calls `task` in the next turn, before the loop would sleep. */
+  /** Calls `task` at the end of this turn, or of the next one when it is set from such a task. */
   soon(task: () => void): void {
     this.#soon.push(task);
   }

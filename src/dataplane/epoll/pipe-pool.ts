@@ -4,7 +4,7 @@ import * as c from './libc.ts';
 /** A large pipe halves the system calls of a bulk flow against the default 64 KiB. */
 const PIPE_BYTES = 1024 * 1024;
 /** Idle pipes cost descriptors; a burst's surplus is closed. */
-const KEEP = 64;
+const KEEP = 16;
 
 /** A kernel pipe that a bulk flow splices through. `filled` is the bytes in it. */
 export interface Pipe {

@@ -114,3 +114,14 @@ export class Socket implements EventHandler {
     return count;
   }
 }
+
+/** Makes a Socket of a descriptor, or closes it when the kernel cannot watch one more. */
+export function adopt(loop: EventLoop, fd: number): Socket | null {
+  try {
+    return new Socket(loop, fd);
+  } catch (error) {
+    if (!(error instanceof c.SystemCallError)) throw error;
+    loop.close(fd);
+    return null;
+  }
+}

@@ -18,7 +18,7 @@ import { Mailbox, type MessagePipe } from './mailbox.ts';
 import type { WorkerSetup } from './messages.ts';
 import { PipePool } from './pipe-pool.ts';
 import type { RelayContext } from './relay-context.ts';
-import { Socket } from './socket.ts';
+import { adopt } from './socket.ts';
 import { localAddress, originalDestination, type SocketAddress } from './sockets.ts';
 
 /** One data plane thread: accepts on its own listening sockets and serves its own flows. */
@@ -88,7 +88,9 @@ export class WorkerLoop<R> {
 
   #accept(fd: number, client: SocketAddress, listener: Listener, index: number): void {
     const originalDestination = listener.kind === 'transparent' ? this.#destinationOf(fd, client) : null;
-    const wire = new EpollWire(this.#context, new Socket(this.#loop, fd), client, originalDestination);
+    const socket = adopt(this.#loop, fd);
+    if (socket === null) return;
+    const wire = new EpollWire(this.#context, socket, client, originalDestination);
     this.#flows.serve(wire, listener, index);
   }
 

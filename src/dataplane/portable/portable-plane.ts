@@ -8,12 +8,15 @@ import { flowIds, newRunId } from '../flow-id.ts';
 import { affordableFlows } from '../flow-limit.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard } from '../guard.ts';
+import type { Listener } from '../listener.ts';
 import { type FlowReporter, Reporting } from '../reporting.ts';
 import { SourceCounts } from '../source-counts.ts';
 import { nodeTimers } from '../timers.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
 import type { NodeAttempt } from './node-attempt.ts';
 import { NodeWire } from './node-wire.ts';
+
+const KEEPALIVE_MS = 120_000;
 
 /** `R` is what the observer of flows reports. */
 export interface PortablePlaneOptions<R> extends DataPlaneOptions {
@@ -62,8 +65,10 @@ class PortablePlane<R> implements DataPlane {
   async listen(): Promise<void> {
     const { listeners, ownAddresses, guard, settings, resolver, flowsPerSource } = this.#options;
     try {
-      for (const { listener, address } of listeners) {
-        const server = await listenOn(listener.name, address);
+      for (const [index, { listener, address }] of listeners.entries()) {
+        const server = await listenOn(listener.name, address, socket =>
+          this.#accept(socket, listener, index),
+        );
         this.#servers.push({ name: listener.name, server, address: boundTo(server) });
       }
     } catch (error) {
@@ -71,7 +76,7 @@ class PortablePlane<R> implements DataPlane {
       throw error;
     }
     const own = [...this.listening.map(({ address }) => address), ...ownAddresses];
-    const flows = new FlowTable<NodeAttempt>({
+    this.#flows = new FlowTable<NodeAttempt>({
       world: {
         settings,
         resolver,
@@ -95,16 +100,6 @@ class PortablePlane<R> implements DataPlane {
       sources: new SourceCounts(),
       flowLimit: this.flowLimit,
       flowsPerSource,
-    });
-    this.#flows = flows;
-    this.#servers.forEach(({ server }, index) => {
-      const listener = listeners[index]?.listener;
-      if (listener === undefined) return;
-      server.on('connection', socket => {
-        const client = peerOf(socket);
-        if (client === null) socket.destroy();
-        else flows.serve(this.#wire(socket, client), listener, index);
-      });
     });
   }
 
@@ -139,33 +134,51 @@ class PortablePlane<R> implements DataPlane {
     clearTimeout(abandon);
   }
 
-  #wire(socket: Socket, client: Endpoint): NodeWire {
+  #accept(socket: Socket, listener: Listener, index: number): void {
+    const client = peerOf(socket);
+    if (this.#flows === null || client === null) {
+      socket.destroy();
+      return;
+    }
     const { idleTimeoutMs, halfClosedTimeoutMs } = this.#options.settings;
-    const moved = this.#counters.worker(0).moved;
-    return new NodeWire({ socket, client, idleTimeoutMs, halfClosedTimeoutMs, moved });
+    const { moved } = this.#counters.worker(0);
+    this.#flows.serve(
+      new NodeWire({ socket, client, idleTimeoutMs, halfClosedTimeoutMs, moved }),
+      listener,
+      index,
+    );
   }
 }
 
 /** Null when the peer is gone already. */
 function peerOf(socket: Socket): Endpoint | null {
-  const ip = IpAddress.parse(socket.remoteAddress ?? '');
+  // A link-local peer's address carries its zone.
+  const ip = IpAddress.parse(socket.remoteAddress?.split('%')[0] ?? '');
   return ip === null || socket.remotePort === undefined ? null : { ip, port: socket.remotePort };
 }
 
-async function listenOn(name: string, { ip, port }: Endpoint): Promise<Server> {
-  const server = createServer({
+async function listenOn(
+  name: string,
+  { ip, port }: Endpoint,
+  accept: (socket: Socket) => void,
+): Promise<Server> {
+  const options = {
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
-    keepAliveInitialDelay: 120_000,
-  });
+    keepAliveInitialDelay: KEEPALIVE_MS,
+  };
+  const server = createServer(options, accept);
   server.listen({ host: ip.toString(), port });
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new ListenError(listenFailure(name, { ip, port }, (error as NodeJS.ErrnoException).code), {
-      cause: error,
-    });
+    throw new ListenError(
+      listenFailure(`listener ${name}`, { ip, port }, (error as NodeJS.ErrnoException).code),
+      {
+        cause: error,
+      },
+    );
   }
   return server;
 }
