@@ -6,6 +6,8 @@ import { IpAddress } from '../policy/address.ts';
 import { adminApp } from './admin-app.ts';
 import type { DaemonApi } from './daemon-api.ts';
 
+const MIN_TOKEN_LENGTH = 16;
+
 export interface AdminServer {
   /** Where it really listens. */
   readonly address: SocketAddress;
@@ -42,11 +44,13 @@ function readToken(file: string | null): string | null {
   if (file === null) return null;
   try {
     const token = readFileSync(file, 'utf8').trim();
-    if (token.length > 0) return token;
+    if (token.length >= MIN_TOKEN_LENGTH) return token;
   } catch (error) {
     throw new ListenError(`admin: cannot read tokenFile ${file}: ${error}`, { cause: error });
   }
-  throw new ListenError(`admin: tokenFile ${file} is empty (write a token of 16 or more characters into it)`);
+  throw new ListenError(
+    `admin: tokenFile ${file} holds fewer than ${MIN_TOKEN_LENGTH} characters (head -c 32 /dev/urandom | base64 makes a good token)`,
+  );
 }
 
 function isLoopback(ip: IpAddress): boolean {

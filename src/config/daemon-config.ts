@@ -7,7 +7,7 @@ interface ListenerBase extends SocketAddress {
   readonly name: string;
 }
 
-/** CONNECT, absolute-form HTTP and SOCKS5. */
+/** CONNECT and SOCKS5. */
 export interface ExplicitListener extends ListenerBase {
   readonly kind: 'explicit';
 }

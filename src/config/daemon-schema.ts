@@ -29,7 +29,7 @@ const explicit = z
     kind: z.literal('explicit').describe('What speaks here.'),
     address: listenerAddress,
   })
-  .describe('A forward proxy: CONNECT, absolute-form HTTP and SOCKS5.');
+  .describe('A forward proxy: CONNECT and SOCKS5. Plain HTTP is refused.');
 
 const sni = z
   .strictObject({
@@ -80,9 +80,7 @@ export const daemonSchema = z
       .literal(1)
       .meta({ title: '1, the only version of this format' })
       .describe('The version of this format.'),
-    gateway: name
-      .optional()
-      .describe('The name in logs; absent: the ECS task family and id, else the host name.'),
+    gateway: name.optional().describe('The name in logs; absent: the host name.'),
     policy: z
       .string()
       .min(1)

@@ -33,7 +33,7 @@ const rule = z.strictObject({
     .meta({ title: 'named, the only protocol this version knows' })
     .default('named')
     .describe(
-      'How the name is known: `named` is TLS SNI, HTTP Host or CONNECT authority. This version knows no other.',
+      'How the name is known: `named` is TLS SNI, or the name of a CONNECT or SOCKS5 request. This version knows no other.',
     ),
   from: z
     .array(text('a source group, an address or a block', '10.40.0.0/16'))

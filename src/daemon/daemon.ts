@@ -7,6 +7,7 @@ import type { PolicyLoad } from '../config/load.ts';
 import { formatSocketAddress, type SocketAddress } from '../config/socket-address.ts';
 import { type PolicyWatcher, watchPolicy } from '../config/watch.ts';
 import type { DataPlane } from '../dataplane/data-plane.ts';
+import { affordableFlows } from '../dataplane/flow-limit.ts';
 import type { Listener } from '../dataplane/listener.ts';
 import type { Endpoint } from '../dataplane/wire.ts';
 import { Collector } from '../observe/collector.ts';
@@ -82,6 +83,12 @@ export class Daemon implements DaemonApi {
     });
     this.#state = 'ready';
     this.#sayReady(plane);
+    if (plane.flowLimit > affordableFlows()) {
+      this.log.warn(
+        `limits.flows is ${plane.flowLimit}, but the descriptor limit affords ${affordableFlows()} flows (raise LimitNOFILE or ulimit -n)`,
+        { event: 'flow_limit_warning' },
+      );
+    }
   }
 
   /** Stops accepting, waits for the flows under way, closes everything and writes the last lines. */

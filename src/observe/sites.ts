@@ -63,11 +63,6 @@ export class Sites {
       actions: { ...site.actions },
     }));
   }
-
-  /** Forgets every site; evictions count on. */
-  reset(): void {
-    this.#sites.clear();
-  }
 }
 
 function addTo(site: SiteCount, more: SiteCount): void {

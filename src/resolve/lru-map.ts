@@ -58,12 +58,6 @@ export class LruMap<K, V> {
     this.#unlink(entry);
   }
 
-  clear(): void {
-    this.#entries.clear();
-    this.#oldest = null;
-    this.#newest = null;
-  }
-
   /** In the order the keys came in, whatever was used since. */
   values(): V[] {
     return [...this.#entries.values()].map(entry => entry.value);

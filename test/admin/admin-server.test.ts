@@ -93,7 +93,7 @@ describe('the token file', () => {
     await expect(missing).rejects.toThrow(/cannot read tokenFile .*missing.*ENOENT/);
   });
 
-  it.each(['', '\n', '  \n\n'])('must not be empty: %j', async content => {
-    await expect(start({ tokenFile: tokenFile(content) })).rejects.toThrow(/is empty \(write a token/);
+  it.each(['', '\n', '  \n\n'])('must not be short: %j', async content => {
+    await expect(start({ tokenFile: tokenFile(content) })).rejects.toThrow(/holds fewer than 16 characters/);
   });
 });

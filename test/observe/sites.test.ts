@@ -106,15 +106,6 @@ test('a hundred thousand random names leave no more than the bound, were they al
   expect(sites.evictions).toBe(99_500);
 });
 
-test('a reset forgets the sites and counts evictions on', () => {
-  const sites = sitesAfter(new Sites(1), ...visits('a.example', 'b.example'));
-  sites.reset();
-  expect(sites.list()).toEqual([]);
-  expect(sites.evictions).toBe(1);
-  sitesAfter(sites, decision());
-  expect(sites.size).toBe(1);
-});
-
 test('a list is a copy', () => {
   const sites = sitesAfter(new Sites(), decision());
   const before = sites.list();
