@@ -138,7 +138,8 @@ export class ClientHelloWatcher {
     if (passed === bytes.length) {
       this.#clear();
     } else if (passed > 0 || this.#filled === 0) {
-      this.#buffer = bytes.slice(passed);
+      // Not slice: that of a Node Buffer is a view.
+      this.#buffer = Uint8Array.from(bytes.subarray(passed));
       this.#filled = this.#buffer.length;
     }
   }

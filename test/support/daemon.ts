@@ -52,6 +52,7 @@ export class TestDaemon {
   readonly otherOutput: string[] = [];
   /** Resolves when the process has ended and all its output was read. */
   readonly exited: Promise<DaemonExit>;
+  readonly #handedOut = new Set<unknown>();
   readonly #watchers = new Set<Watcher>();
   #ended = false;
 
@@ -166,9 +167,15 @@ export class TestDaemon {
     });
   }
 
-  /** Waits for the records of the flow that came from `srcPort`. */
+  /**
+   * Waits for the records of the flow that came from `srcPort`. Ports come again: each flow is handed out once, the
+   * latest of those there are first.
+   */
   async flow(srcPort: number | undefined): Promise<FlowRecords> {
-    const close = await this.line(line => line.event === 'close' && line.src_port === srcPort);
+    const isNew = (line: LogLine) =>
+      line.event === 'close' && line.src_port === srcPort && !this.#handedOut.has(line.flow);
+    const close = this.lines.findLast(isNew) ?? (await this.line(isNew));
+    for (const line of this.lines) if (isNew(line)) this.#handedOut.add(line.flow);
     const decision = await this.line(line => line.event === 'decision' && line.flow === close.flow);
     return { decision, close };
   }

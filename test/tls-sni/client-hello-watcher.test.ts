@@ -169,4 +169,23 @@ describe('ClientHelloWatcher', () => {
       }),
     );
   });
+
+  it('keeps no view of a buffer that its caller reads into again', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 1, max: 50 }), (noise, step) => {
+        const stream = concat(alert, noise);
+        const scratch = Buffer.alloc(step);
+        const watcher = new ClientHelloWatcher(FIRST, MAX_HELD);
+        const out: Uint8Array[] = [];
+        for (let at = 0; at < stream.length; at += step) {
+          scratch.fill(0xee);
+          scratch.set(stream.subarray(at, at + step));
+          const { bytes } = watcher.push(scratch.subarray(0, Math.min(step, stream.length - at)));
+          out.push(Uint8Array.from(bytes));
+        }
+        scratch.fill(0xee);
+        expect(concat(...out, watcher.release())).toEqual(stream);
+      }),
+    );
+  });
 });
