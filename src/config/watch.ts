@@ -10,13 +10,18 @@ export interface DirectoryWatcher {
   close(): Promise<void>;
 }
 
+/** In place of a hash: there is nothing that could be read. */
+export const UNREADABLE = 'unreadable';
+
 export interface WatchOptions {
   /** The hash of what is loaded now; null before anything is. */
   readonly loadedSha256: () => string | null;
   /** Loads what is there. Resolves to whether it was taken: content that was refused is not offered again. */
-  readonly onChange: (sha256: string) => Promise<boolean>;
+  readonly onChange: (sha256: string | typeof UNREADABLE) => Promise<boolean>;
   /** Events are answered so long after the first of them, however many follow. */
   readonly settleMs?: number;
+  /** How long a policy may be missing or unreadable before that is a change: long enough to be deleted and written anew. */
+  readonly graceMs?: number;
   /** Resolves once the directories are watched. */
   readonly watchDirectories?: (
     directories: readonly string[],
@@ -33,29 +38,43 @@ export interface PolicyWatcher {
  * Calls `onChange` whenever the content of a policy file or directory is not what is loaded. Events are only hints: what
  * counts is the content, so a touch changes nothing, and an atomic rename or the symlink swap of a Kubernetes ConfigMap
  * is seen because the directories are watched, the one the path names and the one it leads to. A policy that is missing
- * or cannot be read is no change. Resolves once watching has begun and the present content has been looked at.
+ * or cannot be read for a while is a change as well: loading it says what is wrong. Resolves once watching has begun and the present content has been looked at.
  */
 export async function watchPolicy(
   path: string,
-  { loadedSha256, onChange, settleMs = 100, watchDirectories = watchWithChokidar }: WatchOptions,
+  {
+    loadedSha256,
+    onChange,
+    settleMs = 100,
+    graceMs = 1_000,
+    watchDirectories = watchWithChokidar,
+  }: WatchOptions,
 ): Promise<PolicyWatcher> {
   let refused: string | null = null;
   let timer: NodeJS.Timeout | undefined;
+  let graceTimer: NodeJS.Timeout | undefined;
   let checking: Promise<void> = Promise.resolve();
   let isClosed = false;
 
-  const check = async (): Promise<void> => {
+  const check = async (isGraceOver = false): Promise<void> => {
     if (isClosed) return;
     watcher.add(await directoriesOf(path));
-    const hash = await hashPolicy(path);
-    if (hash === null || hash === loadedSha256() || hash === refused || isClosed) return;
+    const hash = (await hashPolicy(path)) ?? UNREADABLE;
+    if (hash === loadedSha256() || hash === refused || isClosed) return;
+    if (hash === UNREADABLE && !isGraceOver) {
+      graceTimer ??= setTimeout(() => {
+        graceTimer = undefined;
+        checking = checking.then(() => check(true)).catch(() => {});
+      }, graceMs).unref();
+      return;
+    }
     refused = (await onChange(hash)) ? null : hash;
   };
   // Not put off by further events: a directory that something else writes to all the time must not starve the policy.
   const onEvent = (): void => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      checking = checking.then(check).catch(() => {});
+      checking = checking.then(() => check()).catch(() => {});
     }, settleMs).unref();
   };
 
@@ -65,6 +84,7 @@ export async function watchPolicy(
     async close() {
       isClosed = true;
       clearTimeout(timer);
+      clearTimeout(graceTimer);
       await watcher.close();
       await checking;
     },

@@ -1,5 +1,6 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, parseAllDocuments, visit } from 'yaml';
 import type { DocumentPath } from './diagnostics.ts';
+import { nestsTooDeeply } from './yaml-depth.ts';
 
 /** Something wrong with the YAML itself, at an offset into the text. */
 export interface YamlFault {
@@ -22,6 +23,7 @@ const MAX_FAULTS = 100;
  * library, whose check is quadratic in the keys of a map.
  */
 export function parseYaml(text: string): YamlResult {
+  if (nestsTooDeeply(text)) return { ok: false, faults: [TOO_DEEP] };
   try {
     const documents = parseAllDocuments(text, { prettyErrors: false, uniqueKeys: false, logLevel: 'error' });
     const document = Array.isArray(documents) ? documents[0] : undefined;

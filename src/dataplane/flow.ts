@@ -119,7 +119,7 @@ export class Flow<A extends Attempt> {
     if (this.#stage === 'over') return;
     if (!this.#record.isDecided) {
       if (this.wantsBytes) this.#sniffed();
-      this.#judgement.giveUp('client_closed');
+      this.#judgement.giveUp(end === 'drained' ? 'drained' : 'client_closed');
       this.#decide('deny');
     }
     this.#wire.reset();

@@ -15,6 +15,9 @@ const LINGER_MS = 10;
 const MIN_RETRY_MS = 1;
 const MAX_RETRY_MS = 64;
 
+/** A write to a pipe or file takes microseconds. */
+const STUCK_MS = 100;
+
 /** `writing`: a chunk is with the system; `retrying`: a timer will offer it again; `lingering`: a timer will start. */
 type SinkState = 'idle' | 'lingering' | 'writing' | 'retrying';
 
@@ -33,6 +36,7 @@ export class LineSink {
   #chunk: Buffer = Buffer.alloc(0);
   #timer: NodeJS.Timeout | undefined;
   #retryMs = MIN_RETRY_MS;
+  #writingSinceMs = 0;
   #dropped = 0;
   #flushes: (() => void)[] = [];
 
@@ -81,6 +85,11 @@ export class LineSink {
    */
   flushSync(): void {
     clearTimeout(this.#timer);
+    // A write that has not come back is stuck on a reader that does not read; another would not come back either.
+    if (this.#state === 'writing' && performance.now() - this.#writingSinceMs > STUCK_MS) {
+      this.#dropped += countLines(this.#takePending());
+      return;
+    }
     const isChunkOurs = this.#state !== 'writing';
     const pending = this.#takePending();
     const rest = isChunkOurs ? Buffer.concat([this.#chunk, pending]) : pending;
@@ -119,6 +128,7 @@ export class LineSink {
       return;
     }
     this.#state = 'writing';
+    this.#writingSinceMs = performance.now();
     fs.write(this.#fd, this.#chunk, (error, written) => this.#wrote(error, written));
   }
 

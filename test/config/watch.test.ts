@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hashFiles, readPolicyFiles } from '../../src/config/read-file.ts';
-import { type PolicyWatcher, type WatchOptions, watchPolicy } from '../../src/config/watch.ts';
+import { type PolicyWatcher, UNREADABLE, type WatchOptions, watchPolicy } from '../../src/config/watch.ts';
 
 let directory: string;
 let watcher: PolicyWatcher | undefined;
@@ -129,6 +129,35 @@ describe('a watched policy', () => {
     await writeFile(join(path, 'b.yaml'), 'three');
     expect(await change()).not.toBe(sha256('two'));
     await rm(join(path, 'b.yaml'));
+    expect(await change()).toBe(sha256('two'));
+  });
+});
+
+describe('a policy that cannot be read', () => {
+  it.each<[string, (path: string) => Promise<unknown>]>([
+    ['because it is gone', path => rm(path)],
+    ['because it is not UTF-8', path => writeFile(path, Buffer.from([0x61, 0xe9]))],
+    [
+      'because a directory without policies took its place',
+      async path => {
+        await rm(path);
+        await mkdir(path);
+      },
+    ],
+  ])('%s is offered once, so that loading says why', async (_, spoil) => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'one');
+    const change = await watching(path, { graceMs: 5 });
+    await spoil(path);
+    expect(await change()).toBe(UNREADABLE);
+  });
+
+  it('for a moment only is no change', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'one');
+    const change = await watching(path, { graceMs: 3_600_000 });
+    await rm(path);
+    await writeFile(path, 'two');
     expect(await change()).toBe(sha256('two'));
   });
 });

@@ -175,22 +175,22 @@ describe('one policy snapshot a flow', () => {
 
 describe('a flow that is ended from outside', () => {
   const stages: [string, RigOptions, Step[], string[], string][] = [
-    ['before a word', {}, [], ['reset'], 'deny NO_MATCH client_closed'],
-    ['within a hello', {}, [says(hello().subarray(0, 40))], ['reset'], 'deny NO_MATCH client_closed'],
+    ['before a word', {}, [], ['reset'], 'deny NO_MATCH drained'],
+    ['within a hello', {}, [says(hello().subarray(0, 40))], ['reset'], 'deny NO_MATCH drained'],
     [
       'within a request',
       explicit,
       [says(connectRequest('a').subarray(0, 9))],
       ['reset'],
-      'deny NO_MATCH client_closed',
+      'deny NO_MATCH drained',
     ],
-    ['while resolving', {}, [says(hello('slow.example'))], ['reset'], 'deny MATCHED client_closed allowed'],
+    ['while resolving', {}, [says(hello('slow.example'))], ['reset'], 'deny MATCHED drained allowed'],
     [
       'granted',
       explicit,
       [says(connectRequest('allowed.example'))],
       ['reply HTTP 200', 'readOn', 'reset'],
-      'deny MATCHED client_closed allowed',
+      'deny MATCHED drained allowed',
     ],
     ['while dialling', {}, [says(hello())], ['connect 198.51.100.7:443', 'reset'], 'allow MATCHED - allowed'],
   ];

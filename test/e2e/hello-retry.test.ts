@@ -29,7 +29,8 @@ describePlanes('a second ClientHello after a HelloRetryRequest', dataplane => {
     let daemon: TestDaemon;
 
     beforeAll(async () => {
-      daemon = await startEgress({ dataplane, upstreamPort: upstream.port, mode });
+      // One worker, so that all flows read into the same memory.
+      daemon = await startEgress({ dataplane, upstreamPort: upstream.port, mode, config: { workers: 1 } });
       inner.defer(() => daemon.kill());
     });
     afterAll(() => inner.close());
@@ -76,6 +77,15 @@ describePlanes('a second ClientHello after a HelloRetryRequest', dataplane => {
         const all = await server.atLeast(first.length + otherName.length);
         expect(all).toEqual(Buffer.concat([first, otherName]));
       }
+    });
+
+    it('that arrives in pieces is what it was, whatever other flows say meanwhile', async () => {
+      const { client, server } = await openToRetry('sni');
+      await client.send(first.subarray(0, 30));
+      const other = await openToRetry('sni');
+      other.client.socket.destroy();
+      await client.send(first.subarray(30));
+      expect(await server.atLeast(2 * first.length)).toEqual(Buffer.concat([first, first]));
     });
 
     it('of another name in the same segment as the first is judged with it', async () => {
