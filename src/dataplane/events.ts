@@ -56,6 +56,8 @@ export interface CloseEvent extends FlowIdentity {
   /** Accept to close, in milliseconds. */
   readonly durationMs: number;
   readonly end: FlowEnd;
+  /** Set when a later hello spoke against the flow: it was cut for it, or would have been but for observe mode. */
+  readonly reason: 'name_mismatch' | null;
   /** Dial start to connected, in milliseconds; null when nothing was dialled or no dial succeeded. */
   readonly dialMs: number | null;
   /** Set exactly when `end` is dial_failed. */

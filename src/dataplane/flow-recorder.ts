@@ -10,6 +10,8 @@ export class FlowRecorder {
   hostname: Hostname | null = null;
   dstIp: IpAddress | null = null;
   dstPort = 0;
+  /** A later hello named another host than the one that was judged. */
+  isSwitched = false;
   readonly #observer: FlowObserver;
   readonly #id: string;
   readonly #listener: string;
@@ -80,6 +82,7 @@ export class FlowRecorder {
       bytesIn: bytes.in,
       durationMs: performance.now() - this.#acceptedMs,
       end,
+      reason: this.isSwitched ? 'name_mismatch' : null,
       dialMs: this.#dialMs,
       dialFailure,
     });

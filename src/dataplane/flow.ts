@@ -1,16 +1,16 @@
 import type { IpAddress } from '../policy/address.ts';
 import type { Action } from '../policy/decision.ts';
-import { parseHostname } from '../policy/hostname.ts';
+import type { Hostname } from '../policy/hostname.ts';
 import type { Reason } from '../policy/reason.ts';
 import type { ResolvedAddress } from '../resolve/resolver.ts';
-import { parseRequestHead } from '../sniff/http-head.ts';
-import { type ClientHello, type ClientHelloResume, parseClientHello } from '../tls-sni/index.ts';
+import type { ClientHello } from '../tls-sni/index.ts';
 import { type ClientRequest, RequestReader } from './client-request.ts';
 import { chooseDestination } from './destination.ts';
 import { type Attempt, Dial } from './dial.ts';
-import type { DialFailure, FlowEnd, FlowProtocol } from './events.ts';
+import type { DialFailure, FlowEnd } from './events.ts';
 import { tlsAlert } from './farewell.ts';
 import { FlowRecorder } from './flow-recorder.ts';
+import { HelloReader } from './hello-reader.ts';
 import { Judgement } from './judgement.ts';
 import type { Listener } from './listener.ts';
 import { OpeningBuffer } from './opening-buffer.ts';
@@ -21,8 +21,6 @@ import type { World } from './world.ts';
 
 /** In observe mode a client that says nothing for this long waits for the server to speak first. */
 const SILENCE_MS = 300;
-/** RFC 8446 §4.1.2: a hello says at most TLS 1.2 here; drafts of TLS 1.3 said more. */
-const MAX_LEGACY_VERSION = 0x0303;
 const NOTHING = new Uint8Array(0);
 
 type Stage = 'request' | 'hello' | 'resolving' | 'dialing' | 'relaying' | 'over';
@@ -46,7 +44,7 @@ export class Flow<A extends Attempt> {
   readonly #requestReader: RequestReader | null;
   #request: ClientRequest | null = null;
   #isGranted = false;
-  #helloResume: ClientHelloResume | undefined;
+  readonly #helloReader: HelloReader;
   #watch: TlsWatch | null = null;
   #helloTimer: Timer | null = null;
   #silenceTimer: Timer | null = null;
@@ -65,6 +63,7 @@ export class Flow<A extends Attempt> {
     this.#stage = listener.kind === 'explicit' ? 'request' : 'hello';
     this.#requestReader =
       listener.kind === 'explicit' ? new RequestReader(listener.gateway, world.settings.helloBytes) : null;
+    this.#helloReader = new HelloReader(world.settings.helloBytes);
     this.#target = wire.originalDestination;
     this.#record = new FlowRecorder(world.observer, world.nextFlowId(), listener.name, wire.client);
     this.#record.dstIp = this.#target?.ip ?? null;
@@ -168,24 +167,10 @@ export class Flow<A extends Attempt> {
   }
 
   #sniffHello(): void {
-    const read = parseClientHello(this.#opening.view(), this.#helloResume);
-    this.#record.protocol = read.kind === 'not-tls' ? plainProtocol(this.#opening.view()) : 'tls';
-    switch (read.kind) {
-      case 'need-more':
-        this.#helloResume = read.resume;
-        if (read.atLeast > this.#world.settings.helloBytes) this.#unheard('hello_too_large');
-        return;
-      case 'malformed':
-        return this.#unheard('malformed_hello');
-      case 'done':
-        if (read.consumed > this.#world.settings.helloBytes) return this.#unheard('hello_too_large');
-        return this.#heard(read, read.consumed);
-      case 'not-tls':
-        return this.#unheard('not_tls');
-      default:
-        read satisfies never;
-        return this.#unheard('not_tls');
-    }
+    const read = this.#helloReader.read(this.#opening.view());
+    this.#record.protocol = read.protocol;
+    if (read.kind === 'hello') this.#heard(read.hello, read.hostname, read.consumed);
+    else if (read.kind === 'unreadable') this.#unheard(read.reason);
   }
 
   /** The client has named its destination in a CONNECT or SOCKS request. */
@@ -204,12 +189,8 @@ export class Flow<A extends Attempt> {
   }
 
   /** A whole ClientHello, of `consumed` bytes, has arrived. */
-  #heard(hello: ClientHello, consumed: number): void {
-    const name = hello.serverName === null ? null : parseHostname(hello.serverName);
-    if (name?.ok === false || hello.legacyVersion > MAX_LEGACY_VERSION)
-      return this.#unheard('malformed_hello');
+  #heard(hello: ClientHello, hostname: Hostname | null, consumed: number): void {
     this.#sniffed();
-    const hostname = name?.hostname ?? null;
     if (this.#request === null) {
       this.#record.hostname = hostname;
       this.#judgement.judge(hostname, this.#record.dstPort);
@@ -237,7 +218,13 @@ export class Flow<A extends Attempt> {
    */
   #watchFrom(hello: ClientHello, consumed: number): void {
     const { helloBytes } = this.#world.settings;
-    this.#watch = new TlsWatch(hello, { cuts: !this.#judgement.isObserving, maxHeld: helloBytes });
+    this.#watch = new TlsWatch(hello, {
+      cuts: !this.#judgement.isObserving,
+      maxHeld: helloBytes,
+      onViolation: () => {
+        this.#record.isSwitched = true;
+      },
+    });
     const bytes = this.#opening.view();
     if (bytes.length === consumed) return;
     const passed = this.#watch.fromClient(bytes.subarray(consumed));
@@ -384,9 +371,4 @@ export class Flow<A extends Attempt> {
     this.#record.closed(end, this.#wire.relayed, dialFailure);
     this.#onOver();
   }
-}
-
-/** What a client speaks that does not speak TLS. */
-function plainProtocol(opening: Uint8Array): FlowProtocol {
-  return parseRequestHead(opening).kind === 'malformed' ? 'tcp' : 'http';
 }

@@ -18,13 +18,18 @@ export class TlsWatch implements RelayWatch {
   readonly #client: ClientHelloWatcher;
   readonly #server = new ServerHelloWatcher();
   readonly #cuts: boolean;
+  readonly #onViolation: () => void;
   #serverChose = false;
   violated = false;
 
-  /** `maxHeld` bounds the bytes of a second hello that are held back until it is whole. */
-  constructor(first: ClientHello, options: { cuts: boolean; maxHeld: number }) {
+  /**
+   * `maxHeld` bounds the bytes of a second hello that are held back until it is whole; `onViolation` is called once,
+   * when one breaks the rule.
+   */
+  constructor(first: ClientHello, options: { cuts: boolean; maxHeld: number; onViolation: () => void }) {
     this.#client = new ClientHelloWatcher(first, options.maxHeld);
     this.#cuts = options.cuts;
+    this.#onViolation = options.onViolation;
   }
 
   get over(): boolean {
@@ -36,6 +41,7 @@ export class TlsWatch implements RelayWatch {
     if (this.violated && !this.#cuts) return chunk;
     const watched = this.#client.push(chunk);
     if (watched.kind === 'pass') return watched.bytes;
+    if (!this.violated) this.#onViolation();
     this.violated = true;
     return this.#cuts ? null : watched.bytes;
   }

@@ -43,7 +43,8 @@ export class FlowLines implements FlowObserver {
     const message = this.#closeMessage(event);
     if (this.#format === 'text') return this.#text(event.timeMs, message);
     const { bytesOut, bytesIn, durationMs, end } = event;
-    const ending = `"bytes_out":${bytesOut},"bytes_in":${bytesIn},"duration_ms":${Math.round(durationMs)},"end":"${end}"`;
+    const reason = event.reason === null ? '' : `,"reason":"${event.reason}"`;
+    const ending = `"bytes_out":${bytesOut},"bytes_in":${bytesIn},"duration_ms":${Math.round(durationMs)},"end":"${end}"${reason}`;
     this.#json('close', event, ending, message);
   }
 
@@ -93,7 +94,8 @@ export class FlowLines implements FlowObserver {
   #closeMessage(event: CloseEvent): string {
     const { end, bytesOut, bytesIn } = event;
     const durationMs = Math.round(event.durationMs);
-    return `${this.#identity(event)} end=${end} bytes_out=${bytesOut} bytes_in=${bytesIn} duration_ms=${durationMs}`;
+    const reason = event.reason === null ? '' : ` drop_reason=${event.reason.toUpperCase()}`;
+    return `${this.#identity(event)} end=${end} bytes_out=${bytesOut} bytes_in=${bytesIn} duration_ms=${durationMs}${reason}`;
   }
 
   #identity({ srcIp, dstIp, hostname }: FlowIdentity): string {

@@ -16,7 +16,7 @@ const EVIL = buildClientHello({ serverName: 'evil.example' });
 const EARLY_DATA = concat(record(20, bytes(1)), record(23, new Uint8Array(300).fill(9)));
 const FIRST = { serverName: 'allowed.example', ech: false, alpn: [], versions: [], legacyVersion: 0x0303 };
 
-const watch = (cuts = true) => new TlsWatch(FIRST, { cuts, maxHeld: 4_096 });
+const watch = (cuts = true) => new TlsWatch(FIRST, { cuts, maxHeld: 4_096, onViolation: () => {} });
 
 describe('TlsWatch in enforce mode', () => {
   it('passes all of the server’s bytes as they are', () => {

@@ -72,10 +72,17 @@ describePlanes('a second ClientHello after a HelloRetryRequest', dataplane => {
         expect(await server.end()).toBe('reset');
         expect(server.bytes).toEqual(Buffer.from(first));
         const { close } = await daemon.flow(client.port);
-        expect(close).toMatchObject({ end: 'name_mismatch', bytes_out: first.length });
+        expect(close).toMatchObject({
+          end: 'name_mismatch',
+          reason: 'name_mismatch',
+          bytes_out: first.length,
+        });
       } else {
         const all = await server.atLeast(first.length + otherName.length);
         expect(all).toEqual(Buffer.concat([first, otherName]));
+        client.finish();
+        server.finish();
+        expect((await daemon.flow(client.port)).close).toMatchObject({ reason: 'name_mismatch' });
       }
     });
 

@@ -38,6 +38,7 @@ export function close(overrides: Partial<CloseEvent> = {}): CloseEvent {
     bytesIn: 34_000,
     durationMs: 1_099,
     end: 'client_fin',
+    reason: null,
     dialMs: 4,
     dialFailure: null,
     ...overrides,

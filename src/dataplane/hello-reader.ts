@@ -1,0 +1,72 @@
+import { type Hostname, parseHostname } from '../policy/hostname.ts';
+import { parseRequestHead } from '../sniff/http-head.ts';
+import { type ClientHello, type ClientHelloResume, parseClientHello } from '../tls-sni/index.ts';
+import type { FlowProtocol } from './events.ts';
+
+/** RFC 8446 §4.1.2: a hello says at most TLS 1.2 here; drafts of TLS 1.3 said more. */
+const MAX_LEGACY_VERSION = 0x0303;
+
+export type ReadHello =
+  | { readonly kind: 'need-more'; readonly protocol: 'tls' }
+  /** `consumed`: bytes up to the end of the hello's last record. `hostname` is null when it names none. */
+  | {
+      readonly kind: 'hello';
+      readonly protocol: 'tls';
+      readonly hello: ClientHello;
+      readonly hostname: Hostname | null;
+      readonly consumed: number;
+    }
+  | {
+      readonly kind: 'unreadable';
+      readonly protocol: FlowProtocol;
+      readonly reason: 'not_tls' | 'malformed_hello' | 'hello_too_large';
+    };
+
+/** Reads the ClientHello that opens a flow, over any number of calls, within the bound that the daemon sets. */
+export class HelloReader {
+  readonly #maxBytes: number;
+  #resume: ClientHelloResume | undefined;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** `bytes`: all that the client has said since its hello began. */
+  read(bytes: Uint8Array): ReadHello {
+    const read = parseClientHello(bytes, this.#resume);
+    switch (read.kind) {
+      case 'need-more':
+        this.#resume = read.resume;
+        return read.atLeast > this.#maxBytes
+          ? unreadable('hello_too_large')
+          : { kind: 'need-more', protocol: 'tls' };
+      case 'done':
+        return read.consumed > this.#maxBytes ? unreadable('hello_too_large') : whole(read, read.consumed);
+      case 'malformed':
+        return unreadable('malformed_hello');
+      case 'not-tls':
+        return unreadable('not_tls', plainProtocol(bytes));
+      default:
+        read satisfies never;
+        return unreadable('not_tls');
+    }
+  }
+}
+
+function whole(hello: ClientHello, consumed: number): ReadHello {
+  const name = hello.serverName === null ? null : parseHostname(hello.serverName);
+  if (name?.ok === false || hello.legacyVersion > MAX_LEGACY_VERSION) return unreadable('malformed_hello');
+  return { kind: 'hello', protocol: 'tls', hello, hostname: name?.hostname ?? null, consumed };
+}
+
+function unreadable(
+  reason: 'not_tls' | 'malformed_hello' | 'hello_too_large',
+  protocol: FlowProtocol = 'tls',
+): ReadHello {
+  return { kind: 'unreadable', protocol, reason };
+}
+
+/** What a client speaks that does not speak TLS. */
+function plainProtocol(opening: Uint8Array): FlowProtocol {
+  return parseRequestHead(opening).kind === 'malformed' ? 'tcp' : 'http';
+}
