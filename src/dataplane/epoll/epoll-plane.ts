@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { getSystemErrorName } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { Hostname } from '../../policy/hostname.ts';
@@ -41,7 +40,7 @@ export interface EpollPlaneOptions<R> extends DataPlaneOptions {
 export async function startEpollPlane<R>(options: EpollPlaneOptions<R>): Promise<DataPlane> {
   const { libc } = loadFfi();
   const plane = new EpollPlane(libc, options);
-  await plane.online();
+  await plane.serving();
   return plane;
 }
 
@@ -99,8 +98,9 @@ class EpollPlane<R> implements DataPlane {
     }
   }
 
-  async online(): Promise<void> {
-    await Promise.all(this.#threads.map(thread => thread.online));
+  /** Resolves when every worker accepts. */
+  async serving(): Promise<void> {
+    await Promise.all(this.#threads.map(thread => thread.serving));
   }
 
   setPolicy(policy: Policy): void {
@@ -132,7 +132,8 @@ class EpollPlane<R> implements DataPlane {
 
 /** The main thread's end of one worker. */
 class Thread<R> {
-  readonly online: Promise<unknown>;
+  /** Resolves once the thread accepts; never when it dies before, which `onFatal` hears. */
+  readonly serving: Promise<void>;
   readonly exited: Promise<unknown>;
   readonly #libc: Libc;
   readonly #options: EpollPlaneOptions<R>;
@@ -140,6 +141,7 @@ class Thread<R> {
   readonly #worker: Worker;
   readonly #one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
   #drained = false;
+  #isServing: () => void = () => {};
 
   constructor(libc: Libc, options: EpollPlaneOptions<R>, setup: WorkerSetup) {
     this.#libc = libc;
@@ -150,7 +152,9 @@ class Thread<R> {
       workerData: { setup, settings: options.programSettings },
       name: `sallyport-${setup.index}`,
     });
-    this.online = once(this.#worker, 'online');
+    this.serving = new Promise(resolve => {
+      this.#isServing = resolve;
+    });
     this.exited = new Promise(resolve => {
       this.#worker.once('exit', code => {
         if (!this.#drained)
@@ -182,6 +186,8 @@ class Thread<R> {
   #heard(message: FromWorker<R>): void {
     const { onReport, resolver } = this.#options;
     switch (message.type) {
+      case 'serving':
+        return this.#isServing();
       case 'report':
         return onReport(message.report);
       case 'resolve':

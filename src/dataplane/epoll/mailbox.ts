@@ -47,6 +47,11 @@ export class Mailbox<R> implements EventHandler, Resolver {
     this.#pipe.send({ type: 'resolve', id, hostname });
   }
 
+  /** The first message: the loop is set up. */
+  serving(): void {
+    this.#pipe.send({ type: 'serving' });
+  }
+
   report(report: R): void {
     this.#pipe.send({ type: 'report', report });
   }

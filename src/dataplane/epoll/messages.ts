@@ -35,6 +35,8 @@ export type ToWorker =
 
 /** `R` is what the worker's observer reports: plain data that this layer only carries. */
 export type FromWorker<R> =
+  /** The first message: the loop is set up and accepts. */
+  | { readonly type: 'serving' }
   | { readonly type: 'report'; readonly report: R }
   | { readonly type: 'resolve'; readonly id: number; readonly hostname: string }
   | { readonly type: 'drained' };

@@ -81,6 +81,7 @@ export class WorkerLoop<R> {
   /** Serves until drained, or until the process ends. */
   run(): void {
     const stop = new Int32Array(this.#setup.stop);
+    this.#mailbox.serving();
     while (Atomics.load(stop, 0) === 0 && (!this.#draining || this.#flows.size > 0)) this.#loop.turn();
     this.#reporting.flush();
     this.#mailbox.drained();
