@@ -40,6 +40,8 @@ export type ReadRequest =
       readonly kind: 'refuse';
       readonly protocol: 'http' | 'connect' | 'socks5' | 'tls' | 'unknown';
       readonly reason: Reason;
+      /** What exactly is malformed: a key of the sniffers' fault tables; null where nothing is. */
+      readonly detail: string | null;
       readonly farewell: Uint8Array;
     };
 
@@ -75,7 +77,13 @@ export class RequestReader {
         return this.#readSocksGreeting(bytes);
       case 'tls':
       case 'unknown':
-        return { kind: 'refuse', protocol: opening, reason: 'malformed_request', farewell: NOTHING };
+        return {
+          kind: 'refuse',
+          protocol: opening,
+          reason: 'malformed_request',
+          detail: null,
+          farewell: NOTHING,
+        };
       default:
         return opening satisfies never;
     }
@@ -94,7 +102,7 @@ export class RequestReader {
         this.#head = head.resume;
         return { kind: 'need-more' };
       case 'malformed':
-        return this.#refuseHttp('http', 'malformed_request');
+        return this.#refuseHttp('http', 'malformed_request', head.reason);
       case 'too-large':
         return this.#refuseHttp('http', 'hello_too_large');
       case 'done':
@@ -104,7 +112,7 @@ export class RequestReader {
     }
     if (head.method !== 'CONNECT') return this.#refuseHttp('http', 'not_tls');
     const target = parseConnect(head);
-    if (target.kind === 'malformed') return this.#refuseHttp('connect', 'malformed_request');
+    if (target.kind === 'malformed') return this.#refuseHttp('connect', 'malformed_request', target.reason);
     const { hostname, address, port } = destination(target);
     const subject = `CONNECT ${hostname ?? address}:${port}`;
     const request: ClientRequest = {
@@ -118,8 +126,8 @@ export class RequestReader {
     return { kind: 'request', request, consumed: head.consumed };
   }
 
-  #refuseHttp(protocol: 'http' | 'connect', reason: Reason): ReadRequest {
-    return { kind: 'refuse', protocol, reason, farewell: this.refusal(reason) };
+  #refuseHttp(protocol: 'http' | 'connect', reason: Reason, detail: string | null = null): ReadRequest {
+    return { kind: 'refuse', protocol, reason, detail, farewell: this.refusal(reason) };
   }
 
   #readSocksGreeting(bytes: Uint8Array): ReadRequest {
@@ -128,9 +136,9 @@ export class RequestReader {
       case 'need-more':
         return { kind: 'need-more' };
       case 'malformed':
-        return refuseSocks(NOTHING);
+        return refuseSocks(NOTHING, greeting.reason);
       case 'no-acceptable-method':
-        return refuseSocks(socks5Method(false));
+        return refuseSocks(socks5Method(false), greeting.kind);
       case 'done':
         this.#greeted = true;
         return { kind: 'reply', bytes: socks5Method(true), consumed: greeting.consumed };
@@ -145,10 +153,10 @@ export class RequestReader {
       case 'need-more':
         return { kind: 'need-more' };
       case 'malformed':
-        return refuseSocks(socks5Reply('general-failure'));
+        return refuseSocks(socks5Reply('general-failure'), result.reason);
       case 'command-not-supported':
       case 'address-type-not-supported':
-        return refuseSocks(socks5Reply(result.kind));
+        return refuseSocks(socks5Reply(result.kind), result.kind);
       case 'done': {
         const request: ClientRequest = {
           protocol: 'socks5',
@@ -164,8 +172,8 @@ export class RequestReader {
   }
 }
 
-function refuseSocks(farewell: Uint8Array): ReadRequest {
-  return { kind: 'refuse', protocol: 'socks5', reason: 'malformed_request', farewell };
+function refuseSocks(farewell: Uint8Array, detail: string): ReadRequest {
+  return { kind: 'refuse', protocol: 'socks5', reason: 'malformed_request', detail, farewell };
 }
 
 /** The sniffers have checked the grammar of both forms. */

@@ -42,6 +42,8 @@ export interface DecisionEvent extends FlowIdentity {
   readonly action: Action;
   readonly reason: Reason | null;
   readonly rule: string | null;
+  /** What exactly is malformed: a key of the sniffers' fault tables; null where nothing is. */
+  readonly detail: string | null;
   /** Accept to the end of sniffing, in milliseconds. */
   readonly sniffMs: number;
 }

@@ -10,6 +10,8 @@ export class FlowRecorder {
   hostname: Hostname | null = null;
   dstIp: IpAddress | null = null;
   dstPort = 0;
+  /** What exactly is malformed. */
+  detail: string | null = null;
   /** A later hello named another host than the one that was judged. */
   isSwitched = false;
   readonly #observer: FlowObserver;
@@ -47,6 +49,7 @@ export class FlowRecorder {
     this.#dialMs = performance.now() - this.#dialStartedMs;
   }
 
+  // Both records spell the identity out: spreading a shared part costs more than the rest of a record.
   decided({ state, action, reason, rule }: Decision): void {
     this.#isDecided = true;
     this.#observer.decided({
@@ -63,6 +66,7 @@ export class FlowRecorder {
       action,
       reason,
       rule,
+      detail: this.detail,
       sniffMs: this.#sniffMs,
     });
   }

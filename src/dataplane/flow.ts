@@ -154,6 +154,7 @@ export class Flow<A extends Attempt> {
       case 'refuse':
         this.#sniffed();
         this.#record.protocol = read.protocol;
+        this.#record.detail = read.detail;
         this.#judgement.object(read.reason);
         return this.#refuse(read.farewell);
       case 'request':
@@ -170,7 +171,9 @@ export class Flow<A extends Attempt> {
     const read = this.#helloReader.read(this.#opening.view());
     this.#record.protocol = read.protocol;
     if (read.kind === 'hello') this.#heard(read.hello, read.hostname, read.consumed);
-    else if (read.kind === 'unreadable') this.#unheard(read.reason);
+    if (read.kind !== 'unreadable') return;
+    this.#record.detail = read.detail;
+    this.#unheard(read.reason);
   }
 
   /** The client has named its destination in a CONNECT or SOCKS request. */

@@ -1,6 +1,11 @@
 import { type Hostname, parseHostname } from '../policy/hostname.ts';
 import { parseRequestHead } from '../sniff/http-head.ts';
-import { type ClientHello, type ClientHelloResume, parseClientHello } from '../tls-sni/index.ts';
+import {
+  type ClientHello,
+  type ClientHelloFault,
+  type ClientHelloResume,
+  parseClientHello,
+} from '../tls-sni/index.ts';
 import type { FlowProtocol } from './events.ts';
 
 /** RFC 8446 §4.1.2: a hello says at most TLS 1.2 here; drafts of TLS 1.3 said more. */
@@ -20,6 +25,8 @@ export type ReadHello =
       readonly kind: 'unreadable';
       readonly protocol: FlowProtocol;
       readonly reason: 'not_tls' | 'malformed_hello' | 'hello_too_large';
+      /** What exactly is malformed; null where nothing is. */
+      readonly detail: ClientHelloFault | null;
     };
 
 /** Reads the ClientHello that opens a flow, over any number of calls, within the bound that the daemon sets. */
@@ -43,7 +50,7 @@ export class HelloReader {
       case 'done':
         return read.consumed > this.#maxBytes ? unreadable('hello_too_large') : whole(read, read.consumed);
       case 'malformed':
-        return unreadable('malformed_hello');
+        return malformed(read.reason);
       case 'not-tls':
         return unreadable('not_tls', plainProtocol(bytes));
       default:
@@ -55,15 +62,17 @@ export class HelloReader {
 
 function whole(hello: ClientHello, consumed: number): ReadHello {
   const name = hello.serverName === null ? null : parseHostname(hello.serverName);
-  if (name?.ok === false || hello.legacyVersion > MAX_LEGACY_VERSION) return unreadable('malformed_hello');
+  if (name?.ok === false) return malformed(name.fault);
+  if (hello.legacyVersion > MAX_LEGACY_VERSION) return malformed('legacy-version');
   return { kind: 'hello', protocol: 'tls', hello, hostname: name?.hostname ?? null, consumed };
 }
 
-function unreadable(
-  reason: 'not_tls' | 'malformed_hello' | 'hello_too_large',
-  protocol: FlowProtocol = 'tls',
-): ReadHello {
-  return { kind: 'unreadable', protocol, reason };
+function malformed(detail: ClientHelloFault): ReadHello {
+  return { kind: 'unreadable', protocol: 'tls', reason: 'malformed_hello', detail };
+}
+
+function unreadable(reason: 'not_tls' | 'hello_too_large', protocol: FlowProtocol = 'tls'): ReadHello {
+  return { kind: 'unreadable', protocol, reason, detail: null };
 }
 
 /** What a client speaks that does not speak TLS. */

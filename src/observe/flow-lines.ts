@@ -35,7 +35,8 @@ export class FlowLines implements FlowObserver {
     const message = this.#decisionMessage(event);
     if (this.#format === 'text') return this.#text(event.timeMs, message);
     const { state, action, reason, rule } = event;
-    const verdict = `"state":"${state}","action":"${action}","reason":${quote(reason)},"rule":${quote(rule)}`;
+    const detail = event.detail === null ? '' : `,"detail":${quote(event.detail)}`;
+    const verdict = `"state":"${state}","action":"${action}","reason":${quote(reason)},"rule":${quote(rule)}${detail}`;
     this.#json('decision', event, verdict, message);
   }
 

@@ -160,7 +160,12 @@ describe('what is refused', () => {
 describe('a greeted SOCKS client', () => {
   it('is refused when it goes on in HTTP', () => {
     const { last } = read(concat(SOCKS_GREETING, text('CONNECT allowed.example:443 HTTP/1.1\r\n\r\n')));
-    expect(last).toMatchObject({ kind: 'refuse', protocol: 'socks5', reason: 'malformed_request' });
+    expect(last).toMatchObject({
+      kind: 'refuse',
+      protocol: 'socks5',
+      reason: 'malformed_request',
+      detail: 'version',
+    });
   });
 });
 

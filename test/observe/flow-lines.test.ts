@@ -198,3 +198,19 @@ describe.each(FORMATS)('as %s', format => {
     expect(linesIn(taken)).toEqual(before);
   });
 });
+
+describe('what exactly is malformed', () => {
+  const linesOf = (detail: string | null) => {
+    const lines = new FlowLines({ format: 'json', gateway: 'gw' });
+    lines.decided(decision({ reason: 'malformed_hello', detail }));
+    return Buffer.from(lines.take()).toString();
+  };
+
+  test('stands in the record', () => {
+    expect(JSON.parse(linesOf('server-name-count'))).toMatchObject({ detail: 'server-name-count' });
+  });
+
+  test('is no field where nothing is', () => {
+    expect(JSON.parse(linesOf(null))).not.toHaveProperty('detail');
+  });
+});

@@ -18,6 +18,7 @@ export function decision(overrides: Partial<DecisionEvent> = {}): DecisionEvent 
     action: 'would-deny',
     reason: 'not_allowed',
     rule: null,
+    detail: null,
     sniffMs: 2,
     ...overrides,
   };
