@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Cidr, IpAddress } from '../policy/address.ts';
+import { formatKeys } from './format-keys.ts';
 import { parseDuration, parseName, parseSize, type ScalarResult, scalar } from './scalars.ts';
 import { formatSocketAddress, parseSocketAddress } from './socket-address.ts';
 
@@ -75,11 +76,7 @@ const limits = z.strictObject({
 /** `sallyport.yaml`: everything that a single value can say; `buildDaemonConfig` holds values against each other. */
 export const daemonSchema = z
   .strictObject({
-    $schema: z.string().optional().describe('For editors; ignored.'),
-    version: z
-      .literal(1)
-      .meta({ title: '1, the only version of this format' })
-      .describe('The version of this format.'),
+    ...formatKeys,
     gateway: name.optional().describe('The name in logs; absent: the host name.'),
     policy: z
       .string()

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { formatKeys } from './format-keys.ts';
 import { parseDate, parseName, scalar } from './scalars.ts';
 
 const mode = z.enum(['observe', 'enforce']);
@@ -79,11 +80,7 @@ const sourceGroup = z.strictObject({
 /** `policy.yaml`: the structure; hosts, sources and names are checked further by `buildPolicy`. */
 export const policySchema = z
   .strictObject({
-    $schema: z.string().optional().describe('For editors; ignored.'),
-    version: z
-      .literal(1)
-      .meta({ title: '1, the only version of this format' })
-      .describe('The version of this format.'),
+    ...formatKeys,
     mode: mode.default('enforce').describe('observe: forward everything and say what enforce would drop.'),
     observeUntil: scalar('a date', ['2026-12-31'], value => parseDate(value, 'start'))
       .optional()

@@ -8,6 +8,7 @@ import { formatSocketAddress, type SocketAddress } from '../config/socket-addres
 import { type PolicyWatcher, watchPolicy } from '../config/watch.ts';
 import type { DataPlane } from '../dataplane/data-plane.ts';
 import { affordableFlows } from '../dataplane/flow-limit.ts';
+import { makeGuard } from '../dataplane/guard.ts';
 import type { Listener } from '../dataplane/listener.ts';
 import type { Endpoint } from '../dataplane/wire.ts';
 import { Collector } from '../observe/collector.ts';
@@ -15,11 +16,10 @@ import { createLog, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { RuleHits, type RuleStatus } from '../observe/rule-hits.ts';
 import { type Site, Sites } from '../observe/sites.ts';
-import { Cidr, IpAddress } from '../policy/address.ts';
+import { IpAddress } from '../policy/address.ts';
 import { type Explanation, explain } from '../policy/explain.ts';
 import { type Hostname, parseHostname } from '../policy/hostname.ts';
 import { createResolver } from '../resolve/create-resolver.ts';
-import { DestinationGuard } from '../resolve/guard.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import { packageVersion } from '../version.ts';
 import { PolicyStore } from './policy-store.ts';
@@ -228,10 +228,6 @@ export class Daemon implements DaemonApi {
 }
 
 function makeResolver({ dns, destinations }: DaemonConfig): Resolver {
-  const guard = new DestinationGuard({
-    allow: destinations.allow.map(text => checked(Cidr.parse(text), text)),
-    deny: destinations.deny.map(text => checked(Cidr.parse(text), text)),
-  });
   const hosts = new Map<Hostname, IpAddress[]>();
   for (const [name, addresses] of Object.entries(dns.hosts)) {
     const parsed = parseHostname(name);
@@ -241,7 +237,7 @@ function makeResolver({ dns, destinations }: DaemonConfig): Resolver {
       addresses.map(text => checked(IpAddress.parse(text), text)),
     );
   }
-  return createResolver({ servers: dns.servers, hosts, guard });
+  return createResolver({ servers: dns.servers, hosts, guard: makeGuard(destinations, []) });
 }
 
 function flowListener(config: ListenerConfig, gateway: string): Listener {

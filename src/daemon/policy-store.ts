@@ -82,7 +82,7 @@ export class PolicyStore {
     const warnings = load.warnings.map(formatDiagnostic);
     const result = isChanged ? 'success' : 'unchanged';
     metrics.reloadSucceeded();
-    this.#options.metrics.policyLoaded();
+    metrics.policyLoaded();
     for (const warning of warnings.slice(0, DIAGNOSTICS_SAID))
       log.warn(warning, { event: 'policy_warning', trigger });
     log.info(

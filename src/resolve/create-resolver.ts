@@ -11,7 +11,7 @@ export interface CreateResolverOptions {
   readonly servers: readonly string[];
   /** `dns.hosts`. */
   readonly hosts: ReadonlyMap<Hostname, readonly IpAddress[]>;
-  readonly guard: DestinationGuard;
+  readonly guard: Pick<DestinationGuard, 'judge'>;
   /** Epoch milliseconds; default `Date.now`. */
   readonly now?: () => number;
   readonly limits?: Partial<ResolveLimits>;

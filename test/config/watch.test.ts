@@ -44,6 +44,22 @@ async function watching(
   };
 }
 
+/** Events that the test makes: `look` resolves once the content was looked at again. */
+function eventsByHand() {
+  let event: () => void = () => {};
+  let looked: () => void = () => {};
+  const watchDirectories: WatchOptions['watchDirectories'] = async (_, onEvent) => {
+    event = onEvent;
+    return { add: () => looked(), close: async () => {} };
+  };
+  const look = () =>
+    new Promise<void>(resolve => {
+      looked = resolve;
+      event();
+    });
+  return { look, watchDirectories };
+}
+
 async function hashOf(path: string): Promise<string | null> {
   const files = await readPolicyFiles(path);
   return files.ok ? hashFiles(files.value) : null;
@@ -167,8 +183,7 @@ describe('a policy that was refused', () => {
     const path = join(directory, 'policy.yaml');
     await writeFile(path, 'good');
     const offered: string[] = [];
-    let event: () => void = () => {};
-    let looked: () => void = () => {};
+    const { look, watchDirectories } = eventsByHand();
     watcher = await watchPolicy(path, {
       settleMs: 0,
       loadedSha256: () => sha256('good'),
@@ -176,16 +191,8 @@ describe('a policy that was refused', () => {
         offered.push(hash);
         return false;
       },
-      watchDirectories: async (_, onEvent) => {
-        event = onEvent;
-        return { add: () => looked(), close: async () => {} };
-      },
+      watchDirectories,
     });
-    const look = () =>
-      new Promise<void>(resolve => {
-        looked = resolve;
-        event();
-      });
     const replace = async (text: string) => {
       await writeFile(join(directory, 'new'), text);
       await rename(join(directory, 'new'), path);
@@ -202,23 +209,9 @@ describe('a policy that was refused', () => {
 });
 
 describe('no change', () => {
-  /** A watcher whose events the test makes; `looked` resolves once the content was looked at again. */
   async function watchingByHand(path: string) {
-    let event: () => void = () => {};
-    let looked: () => void = () => {};
-    const change = await watching(path, {
-      settleMs: 0,
-      watchDirectories: async (_, onEvent) => {
-        event = onEvent;
-        return { add: () => looked(), close: async () => {} };
-      },
-    });
-    const look = () =>
-      new Promise<void>(resolve => {
-        looked = resolve;
-        event();
-      });
-    return { change, look };
+    const { look, watchDirectories } = eventsByHand();
+    return { change: await watching(path, { settleMs: 0, watchDirectories }), look };
   }
 
   it('is made by a touch, a deletion or the same text again', async () => {

@@ -1,6 +1,5 @@
 import { getSystemErrorName } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import type { Hostname } from '../../policy/hostname.ts';
 import type { Policy } from '../../policy/policy.ts';
 import { Counters } from '../counters.ts';
 import {
@@ -60,8 +59,6 @@ class EpollPlane<R> implements DataPlane {
     this.listening = sockets.map(({ name, address }) => ({ name, address }));
     const shared = {
       settings: options.settings,
-      idleTimeoutMs: options.settings.idleTimeoutMs,
-      halfClosedTimeoutMs: options.settings.halfClosedTimeoutMs,
       flowLimit: this.flowLimit,
       flowsPerSource: options.flowsPerSource,
       guard: options.guard,
@@ -191,8 +188,7 @@ class Thread<R> {
       case 'report':
         return onReport(message.report);
       case 'resolve':
-        // The worker took the name off a judged flow: it is a Hostname that lost its brand on the way.
-        return resolver.resolve(message.hostname as Hostname, resolution =>
+        return resolver.resolve(message.hostname, resolution =>
           this.tell({ type: 'resolved', id: message.id, resolution: toPlain(resolution) }),
         );
       case 'drained':

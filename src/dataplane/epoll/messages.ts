@@ -1,5 +1,7 @@
 import { IpAddress } from '../../policy/address.ts';
+import type { Hostname } from '../../policy/hostname.ts';
 import type { GuardVerdict, Resolution, ResolveFailure } from '../../resolve/resolver.ts';
+import type { RelaySettings } from '../data-plane.ts';
 import type { PlainEndpoint, PlainExceptions } from '../guard.ts';
 import type { Listener } from '../listener.ts';
 import type { FlowSettings } from '../world.ts';
@@ -8,9 +10,7 @@ import type { FlowSettings } from '../world.ts';
 export interface WorkerSetup {
   readonly index: number;
   readonly listeners: readonly { readonly fd: number; readonly listener: Listener }[];
-  readonly settings: FlowSettings;
-  readonly idleTimeoutMs: number;
-  readonly halfClosedTimeoutMs: number;
+  readonly settings: FlowSettings & RelaySettings;
   readonly flowLimit: number;
   readonly flowsPerSource: number;
   readonly guard: PlainExceptions;
@@ -38,7 +38,7 @@ export type FromWorker<R> =
   /** The first message: the loop is set up and accepts. */
   | { readonly type: 'serving' }
   | { readonly type: 'report'; readonly report: R }
-  | { readonly type: 'resolve'; readonly id: number; readonly hostname: string }
+  | { readonly type: 'resolve'; readonly id: number; readonly hostname: Hostname }
   | { readonly type: 'drained' };
 
 /** A Resolution without class instances, which structured clone would strip. */

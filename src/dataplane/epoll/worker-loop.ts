@@ -43,8 +43,8 @@ export class WorkerLoop<R> {
     this.#context = {
       loop: this.#loop,
       pipes: new PipePool(ffi.libc),
-      idleTimeoutMs: setup.idleTimeoutMs,
-      halfClosedTimeoutMs: setup.halfClosedTimeoutMs,
+      idleTimeoutMs: setup.settings.idleTimeoutMs,
+      halfClosedTimeoutMs: setup.settings.halfClosedTimeoutMs,
       moved: own.moved,
     };
     this.#mailbox = new Mailbox(this.#loop, setup.wakeFd, messages, {
