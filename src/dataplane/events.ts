@@ -44,6 +44,8 @@ export interface DecisionEvent extends FlowIdentity {
   readonly rule: string | null;
   /** What exactly is malformed: a key of the sniffers' fault tables; null where nothing is. */
   readonly detail: string | null;
+  /** The hello carried Encrypted Client Hello, real or GREASE. */
+  readonly ech: boolean;
   /** Accept to the end of sniffing, in milliseconds. */
   readonly sniffMs: number;
 }

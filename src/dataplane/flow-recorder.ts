@@ -12,6 +12,8 @@ export class FlowRecorder {
   dstPort = 0;
   /** What exactly is malformed. */
   detail: string | null = null;
+  /** The hello carried Encrypted Client Hello. */
+  ech = false;
   /** A later hello named another host than the one that was judged. */
   isSwitched = false;
   readonly #observer: FlowObserver;
@@ -67,6 +69,7 @@ export class FlowRecorder {
       reason,
       rule,
       detail: this.detail,
+      ech: this.ech,
       sniffMs: this.#sniffMs,
     });
   }

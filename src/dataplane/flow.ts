@@ -202,6 +202,7 @@ export class Flow<A extends Attempt> {
     } else if (hostname !== this.#record.hostname) {
       this.#judgement.object(hostname === null ? 'no_hostname' : 'name_mismatch');
     }
+    this.#record.ech = hello.ech;
     if (hello.ech && this.#judgement.ech !== 'outer') this.#judgement.object('ech');
     this.#watchFrom(hello, consumed);
     this.#goOn(() => this.#onward());

@@ -248,6 +248,19 @@ describe('wantsBytes', () => {
   });
 });
 
+describe('the decision record says whether ECH was seen', () => {
+  const ech = buildClientHello({ serverName: 'outer.example', ech: true });
+  it.each<[string, RigOptions, readonly Step[], boolean]>([
+    ['refused for it', {}, [says(buildClientHello({ serverName: 'allowed.example', ech: true }))], true],
+    ['judged by the outer name', {}, [says(ech), connected], true],
+    ['behind a CONNECT', explicit, [says(connectRequest('outer.example')), says(ech), connected], true],
+    ['not there', {}, [says(hello()), connected], false],
+    ['never asked', {}, [resets], false],
+  ])('%s', (_, options, steps, expected) => {
+    expect(live(options, steps).decided).toMatchObject([{ ech: expected }]);
+  });
+});
+
 describe('the times and bytes in the records', () => {
   beforeEach(() => vi.useFakeTimers({ toFake: ['Date', 'performance'], now: 1_000_000 }));
   afterEach(() => vi.useRealTimers());

@@ -19,6 +19,7 @@ export function decision(overrides: Partial<DecisionEvent> = {}): DecisionEvent 
     reason: 'not_allowed',
     rule: null,
     detail: null,
+    ech: false,
     sniffMs: 2,
     ...overrides,
   };
