@@ -1,0 +1,299 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ProxyHeader, parseProxyProtocol } from '../../src/sniff/proxy-protocol.ts';
+import { proxyProtocolHeader } from '../../src/sniff/proxy-protocol-header.ts';
+import { hasCommand } from '../support/command.ts';
+import { Scope } from '../support/scope.ts';
+import { until } from '../support/until.ts';
+
+const NGINX_STREAM = '/usr/lib/nginx/modules/ngx_stream_module.so';
+const PAYLOAD = 'what the client says';
+const CLAIMED = {
+  source: { ip: '192.0.2.7', port: 40_312 },
+  destination: { ip: '198.51.100.10', port: 443 },
+};
+const CLAIMED_V6 = {
+  source: { ip: '2001:db8::7', port: 40_312 },
+  destination: { ip: '2001:db8:2::10', port: 443 },
+};
+
+/** A free port; whoever is given it opens it a moment later. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = portOf(server);
+  server.close();
+  return port;
+}
+
+function portOf(server: Server): AddressInfo {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no TCP server');
+  return address;
+}
+
+/** Notes the bytes of each connection up to and with the payload, or up to its end. */
+class Recorder {
+  readonly streams: Buffer[] = [];
+  readonly #server = createServer(socket => this.#record(socket));
+
+  async listen(): Promise<number> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return portOf(this.#server).port;
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+
+  /** What arrived by the latest connection that brought the payload. */
+  latest(): Buffer {
+    const stream = this.streams.findLast(bringsPayload);
+    if (stream === undefined) throw new Error('the payload has not arrived');
+    return stream;
+  }
+
+  #record(socket: Socket): void {
+    let stream = Buffer.alloc(0);
+    let isWhole = false;
+    socket.on('error', () => {});
+    socket.on('data', chunk => {
+      stream = Buffer.concat([stream, chunk]);
+      isWhole = bringsPayload(stream);
+      if (isWhole) {
+        this.streams.push(stream);
+        socket.end();
+      }
+    });
+    socket.on('close', () => {
+      if (!isWhole) this.streams.push(stream);
+    });
+  }
+}
+
+function bringsPayload(stream: Buffer): boolean {
+  return stream.toString('latin1').endsWith(PAYLOAD);
+}
+
+/** Starts a program that listens on `port`, and waits until it does. */
+async function start(scope: Scope, port: number, command: string, args: readonly string[]): Promise<void> {
+  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => output.push(chunk));
+  const ended = once(child, 'exit');
+  scope.defer(() => {
+    child.kill('SIGKILL');
+    return ended;
+  });
+  await until(`${command} listens`, async () => {
+    if (child.exitCode !== null) throw new Error(`${command} has ended: ${Buffer.concat(output)}`);
+    return canConnect(port);
+  });
+}
+
+async function canConnect(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Connects, writes, reads to the end; gives back what was read and the port it came from. */
+async function converse(port: number, host: string, data: Uint8Array | string) {
+  const socket = connect(port, host);
+  await once(socket, 'connect');
+  const { localPort = 0 } = socket;
+  const read: Buffer[] = [];
+  socket.on('data', chunk => read.push(chunk));
+  socket.write(data);
+  await once(socket, 'close');
+  return { localPort, read: Buffer.concat(read).toString('latin1') };
+}
+
+function configFile(scope: Scope, text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-peer-'));
+  scope.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, 'peer.conf');
+  writeFileSync(file, text);
+  return file;
+}
+
+/** The header in front of the payload, at every split of the bytes. */
+function headerOf(stream: Buffer): ProxyHeader {
+  for (let cut = 0; cut < stream.length - PAYLOAD.length; cut++) {
+    expect(parseProxyProtocol(stream.subarray(0, cut)).kind).toBe('need-more');
+  }
+  const result = parseProxyProtocol(stream);
+  if (result.kind !== 'done') throw new Error(`${JSON.stringify(result)} for ${stream.toString('hex')}`);
+  expect(stream.subarray(result.consumed).toString('latin1')).toBe(PAYLOAD);
+  return result;
+}
+
+function describeWith(program: string, name: string, body: (scope: Scope) => void, module = '/'): void {
+  const isThere = hasCommand(program) && existsSync(module);
+  describe.skipIf(!isThere)(
+    isThere ? name : `${name} (skipped: needs ${program}${module === '/' ? '' : ` with ${module}`})`,
+    () => {
+      const scope = new Scope();
+      afterAll(() => scope.close());
+      body(scope);
+    },
+  );
+}
+
+describeWith('haproxy', 'HAProxy', scope => {
+  const recorder = new Recorder();
+  const ports = { v1: 0, v2: 0, options: 0, accept: 0 };
+
+  beforeAll(async () => {
+    const target = await recorder.listen();
+    scope.defer(() => recorder.close());
+    for (const key of ['v1', 'v2', 'options', 'accept'] as const) ports[key] = await freePort();
+    const sender = (name: keyof typeof ports, options: string) => `
+listen ${name}
+  bind 127.0.0.1:${ports[name]}
+  bind ::1:${ports[name]}
+  unique-id-format "%[uuid()]"
+  server s 127.0.0.1:${target} ${options}`;
+    const config = configFile(
+      scope,
+      `
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 10s
+  timeout server 10s
+${sender('v1', 'send-proxy')}
+${sender('v2', 'send-proxy-v2')}
+${sender('options', 'send-proxy-v2 proxy-v2-options crc32c,unique-id check inter 200ms')}
+frontend accept
+  mode http
+  timeout http-request 5s
+  bind 127.0.0.1:${ports.accept} accept-proxy
+  http-request return status 200 content-type text/plain lf-string "%[src] %[src_port] %[dst] %[dst_port]"
+`,
+    );
+    await start(scope, ports.v1, 'haproxy', ['-db', '-f', config]);
+  });
+
+  const sent = async (port: number, host: string) => {
+    const { localPort } = await converse(port, host, PAYLOAD);
+    const addresses = { source: { ip: host, port: localPort }, destination: { ip: host, port } };
+    return { header: headerOf(recorder.latest()), addresses };
+  };
+
+  it.each([
+    ['send-proxy', 'v1', 1],
+    ['send-proxy-v2', 'v2', 2],
+  ] as const)('%s is read, in both families', async (_, key, version) => {
+    for (const host of ['127.0.0.1', '::1']) {
+      const { header, addresses } = await sent(ports[key], host);
+      expect(header).toMatchObject({ version, addresses });
+    }
+  });
+
+  it('is believed in its checksum, and its unique id is a TLV', async () => {
+    const { header, addresses } = await sent(ports.options, '127.0.0.1');
+    expect(header.addresses).toEqual(addresses);
+    expect(header.tlvs.map(({ type }) => type).sort()).toEqual([3, 5]);
+    const id = header.tlvs.find(({ type }) => type === 5)?.value ?? new Uint8Array();
+    expect(Buffer.from(id).toString('latin1')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('checks health with a LOCAL header', async () => {
+    const isCheck = (stream: Buffer) => stream.length > 0 && !bringsPayload(stream);
+    await until('a health check', () => recorder.streams.some(isCheck));
+    const check = recorder.streams.find(isCheck) ?? Buffer.alloc(0);
+    expect(parseProxyProtocol(check)).toMatchObject({ kind: 'done', version: 2, addresses: null });
+  });
+
+  it.each([
+    ['TCP4', CLAIMED, '192.0.2.7 40312 198.51.100.10 443'],
+    ['TCP6', CLAIMED_V6, '2001:db8::7 40312 2001:db8:2::10 443'],
+  ])('believes what we write: %s', async (_, addresses, seen) => {
+    const request = Buffer.from('GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n');
+    const { read } = await converse(
+      ports.accept,
+      '127.0.0.1',
+      Buffer.concat([proxyProtocolHeader(addresses), request]),
+    );
+    expect(read.split('\r\n\r\n')[1]).toBe(seen);
+  });
+
+  it('takes the connection itself when we write LOCAL', async () => {
+    const request = Buffer.from('GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n');
+    const { localPort, read } = await converse(
+      ports.accept,
+      '127.0.0.1',
+      Buffer.concat([proxyProtocolHeader(null), request]),
+    );
+    expect(read.split('\r\n\r\n')[1]).toBe(`127.0.0.1 ${localPort} 127.0.0.1 ${ports.accept}`);
+  });
+});
+
+describeWith(
+  'nginx',
+  'nginx',
+  scope => {
+    const recorder = new Recorder();
+    const ports = { send: 0, accept: 0 };
+
+    beforeAll(async () => {
+      const target = await recorder.listen();
+      scope.defer(() => recorder.close());
+      ports.send = await freePort();
+      ports.accept = await freePort();
+      const config = configFile(
+        scope,
+        `
+load_module ${NGINX_STREAM};
+daemon off;
+pid /dev/null;
+error_log stderr;
+events {}
+stream {
+  server {
+    listen 127.0.0.1:${ports.send};
+    listen [::1]:${ports.send};
+    proxy_pass 127.0.0.1:${target};
+    proxy_protocol on;
+  }
+  server {
+    listen 127.0.0.1:${ports.accept} proxy_protocol;
+    return "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port";
+  }
+}
+`,
+      );
+      await start(scope, ports.send, 'nginx', ['-e', 'stderr', '-c', config]);
+    });
+
+    it.each(['127.0.0.1', '::1'])('proxy_protocol on is read, from %s', async host => {
+      const { localPort } = await converse(ports.send, host, PAYLOAD);
+      expect(headerOf(recorder.latest())).toMatchObject({
+        version: 1,
+        addresses: { source: { ip: host, port: localPort }, destination: { ip: host, port: ports.send } },
+      });
+    });
+
+    it.each([
+      ['TCP4', CLAIMED, '192.0.2.7 40312 198.51.100.10 443'],
+      ['TCP6', CLAIMED_V6, '2001:db8::7 40312 2001:db8:2::10 443'],
+    ])('believes what we write: %s', async (_, addresses, seen) => {
+      const { read } = await converse(ports.accept, '127.0.0.1', proxyProtocolHeader(addresses));
+      expect(read).toBe(seen);
+    });
+  },
+  NGINX_STREAM,
+);
