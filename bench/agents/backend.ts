@@ -4,19 +4,31 @@ import { EventLoop } from '../../src/dataplane/epoll/loop.ts';
 import { END_OF_STREAM, FAILED, Socket, type SocketOwner } from '../../src/dataplane/epoll/socket.ts';
 import { localAddress, openListener } from '../../src/dataplane/epoll/sockets.ts';
 import { IpAddress } from '../../src/policy/address.ts';
-import { benchAnswer, benchCommand, benchHello, readCommand } from '../hello.ts';
+import { Sink, Source } from '../load/bulk.ts';
+import {
+  benchAnswer,
+  benchHello,
+  COMMAND_BYTES,
+  CONNECT_FIRST_BYTE,
+  connectAnswer,
+  decodeCommand,
+  HEAD_END,
+  receipt,
+} from '../load/conversation.ts';
 
-// The upstream of every run: answers a hello, then sends as many MiB as the record behind the hello asks for, if any.
+// The upstream of every run, on the address and port of its arguments: answers a CONNECT with 200, a hello with an
+// answer, and a command behind the answer with bulk data.
 const HELLO_BYTES = benchHello().length;
-const COMMAND_BYTES = benchCommand(0).length;
 const ANSWER = benchAnswer();
-const CHUNK = Buffer.alloc(256 * 1024, 0x78);
+const CONNECT_ANSWER = connectAnswer();
+const RECEIPT = receipt();
+const NOTHING = Buffer.alloc(0);
+const MIB = 1024 * 1024;
 
 class Session implements SocketOwner {
   readonly #socket: Socket;
-  #head = Buffer.alloc(0);
-  #hasAnswered = false;
-  #left = 0;
+  #expects: 'opening' | 'hello' | 'command' = 'opening';
+  #held: Buffer = NOTHING;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -24,41 +36,71 @@ class Session implements SocketOwner {
   }
 
   socketReady(): void {
-    while (this.#socket.readable) {
+    // Once a command is obeyed, the socket has another owner.
+    while (this.#socket.readable && this.#socket.owner === this) {
       const count = this.#socket.read();
       if (count === FAILED || count === END_OF_STREAM) return this.#socket.close();
-      if (count > 0) this.#take(count);
+      if (count > 0) this.#take(loop.scratch.bytes.subarray(0, count));
     }
-    this.#send();
   }
 
-  #take(count: number): void {
-    if (this.#head.length < HELLO_BYTES + COMMAND_BYTES) {
-      const room = HELLO_BYTES + COMMAND_BYTES - this.#head.length;
-      this.#head = Buffer.concat([this.#head, loop.scratch.bytes.subarray(0, Math.min(count, room))]);
+  #take(bytes: Buffer): void {
+    const held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    const rest = this.#understand(held);
+    this.#held = rest.length === 0 ? NOTHING : Buffer.from(rest);
+  }
+
+  /** Returns what it did not use. */
+  #understand(bytes: Buffer): Buffer {
+    if (this.#expects === 'opening' && bytes[0] === CONNECT_FIRST_BYTE) {
+      const end = bytes.indexOf(HEAD_END);
+      if (end < 0) return bytes;
+      this.#socket.write(CONNECT_ANSWER);
+      this.#expects = 'hello';
+      return bytes.subarray(end + HEAD_END.length);
     }
-    if (!this.#hasAnswered && this.#head.length >= HELLO_BYTES) {
-      this.#hasAnswered = true;
+    if (this.#expects !== 'command') {
+      if (bytes.length < HELLO_BYTES) return bytes;
       this.#socket.write(ANSWER);
+      this.#expects = 'command';
+      return bytes.subarray(HELLO_BYTES);
     }
-    if (this.#left === 0 && this.#head.length === HELLO_BYTES + COMMAND_BYTES) {
-      this.#left = readCommand(this.#head.subarray(HELLO_BYTES)) * 1024 * 1024;
-    }
+    if (bytes.length < COMMAND_BYTES) return bytes;
+    this.#obey(bytes);
+    return NOTHING;
   }
 
-  #send(): void {
-    while (this.#left > 0 && this.#socket.writable) {
-      const sent = this.#socket.write(this.#left >= CHUNK.length ? CHUNK : CHUNK.subarray(0, this.#left));
-      if (sent === FAILED) return this.#socket.close();
-      this.#left -= sent;
-      if (this.#left === 0) this.#socket.finish();
-    }
+  #obey(bytes: Buffer): void {
+    const { direction, mib } = decodeCommand(bytes);
+    const socket = this.#socket;
+    const failed = () => socket.close();
+    const owner =
+      direction === 'down'
+        ? new Source(socket, mib * MIB, { sent: () => this.#rest(), failed })
+        : new Sink(loop, socket, mib * MIB - (bytes.length - COMMAND_BYTES), {
+            received: () => {
+              socket.write(RECEIPT);
+              this.#rest();
+            },
+            failed,
+          });
+    socket.owner = owner;
+    owner.socketReady();
+  }
+
+  /** Waits for the client to go, or for another command. */
+  #rest(): void {
+    this.#socket.owner = this;
+    this.socketReady();
   }
 }
 
+const [host = '127.0.0.1', port = '0'] = process.argv.slice(2);
+const address = IpAddress.parse(host);
+if (address === null) throw new Error(`${host} is no address`);
 const ffi = loadFfi();
 const loop = new EventLoop(ffi);
-const listener = openListener(ffi.libc, IpAddress.fromV4(0x7f000001), 0);
+const listener = openListener(ffi.libc, address, Number(port));
 new Acceptor(loop, listener, fd => void new Session(new Socket(loop, fd)));
 process.send?.({ port: localAddress(ffi.libc, listener).port });
 setImmediate(() => {

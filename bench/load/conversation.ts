@@ -1,5 +1,17 @@
 /** The name that every proxy under test lets pass. */
 const BENCH_NAME = 'bench.example';
+/** What a proxy answers a CONNECT with ends so, as does the request. */
+export const HEAD_END = Buffer.from('\r\n\r\n');
+/** The first byte of a CONNECT, and of no TLS record. */
+export const CONNECT_FIRST_BYTE = 0x43;
+
+const COMMAND_DIGITS = 8;
+
+/** Bulk data asked of the backend, as the client sees it. */
+export interface BulkCommand {
+  readonly direction: 'down' | 'up';
+  readonly mib: number;
+}
 
 /** A 517-byte ClientHello, the size that browsers pad theirs to, naming BENCH_NAME. */
 export function benchHello(): Buffer {
@@ -32,13 +44,33 @@ export function benchAnswer(): Buffer {
   return Buffer.concat([record, Buffer.from([23, 3, 3]), prefixed(2, Buffer.alloc(1024, 1))]);
 }
 
-/** Asks the backend for `mib` MiB, in a record that reads as early data. */
-export function benchCommand(mib: number): Buffer {
-  return Buffer.concat([Buffer.from([23, 3, 3]), prefixed(2, Buffer.from(String(mib).padStart(8, '0')))]);
+/** The request that opens a tunnel to BENCH_NAME. */
+export function connectRequest(port: number): Buffer {
+  const authority = `${BENCH_NAME}:${port}`;
+  return Buffer.from(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
 }
 
-export function readCommand(record: Buffer): number {
-  return Number(record.subarray(5).toString('latin1'));
+/** What the backend answers a CONNECT with, behind proxies that only relay. */
+export function connectAnswer(): Buffer {
+  return Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n');
+}
+
+/** Asks the backend for bulk data, once it has answered, in a record that reads as application data. */
+export function encodeCommand({ direction, mib }: BulkCommand): Buffer {
+  const text = `${direction === 'up' ? 'u' : 'd'}${String(mib).padStart(COMMAND_DIGITS, '0')}`;
+  return Buffer.concat([Buffer.from([23, 3, 3]), prefixed(2, Buffer.from(text))]);
+}
+
+export const COMMAND_BYTES = encodeCommand({ direction: 'down', mib: 0 }).length;
+
+export function decodeCommand(record: Buffer): BulkCommand {
+  const text = record.toString('latin1', 5, COMMAND_BYTES);
+  return { direction: text.startsWith('u') ? 'up' : 'down', mib: Number(text.slice(1)) };
+}
+
+/** What the backend says when it has received everything that a client had announced. */
+export function receipt(): Buffer {
+  return Buffer.from([23, 3, 3, 0, 1, 1]);
 }
 
 function extension(type: number, body: Buffer): Buffer {

@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Contestant } from './contestant.ts';
+
+const MAIN = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
+
+export interface SallyportOptions {
+  readonly dataplane: 'epoll' | 'portable';
+  /** In observe mode the name is in no rule, so that every flow is a would-deny. */
+  readonly mode: 'observe' | 'enforce';
+  readonly opening?: 'hello' | 'connect';
+  readonly workers?: number;
+}
+
+/** sallyport with everything on: records written to a file, metrics, sites. */
+export function sallyport({ dataplane, mode, opening = 'hello', workers = 1 }: SallyportOptions): Contestant {
+  return {
+    name: `sallyport ${dataplane}, ${mode}`,
+    software: 'sallyport',
+    files: ['sallyport.yaml', `policy-${mode}.yaml`],
+    values: { DATAPLANE: dataplane, POLICY: `policy-${mode}.yaml`, WORKERS: String(workers) },
+    binary: process.execPath,
+    command: dir => [process.execPath, MAIN, 'run', '-c', join(dir, 'sallyport.yaml')],
+    opening,
+  };
+}
