@@ -44,7 +44,7 @@ export async function readSourceFile(file: string): Promise<ReadResult<SourceFil
 
 /**
  * The files that make up a policy: the file itself, or the `*.yaml` and `*.yml` of a directory in name order
- * (not those that begin with a dot). Reports an empty directory.
+ * (see `readYamlFiles`). Reports an empty directory.
  */
 export async function readPolicyFiles(path: string): Promise<ReadResult<readonly SourceFile[]>> {
   try {
@@ -52,17 +52,28 @@ export async function readPolicyFiles(path: string): Promise<ReadResult<readonly
       const read = await readSourceFile(path);
       return read.ok ? { ok: true, value: [read.value] } : read;
     }
-    const names = (await readdir(path)).filter(name => /^[^.].*\.ya?ml$/.test(name)).sort();
-    if (names.length === 0) return refuse(path, 'holds no *.yaml or *.yml file', 'put a policy file there');
+    const files = await readYamlFiles(path);
+    if (files.ok && files.value.length === 0)
+      return refuse(path, 'holds no *.yaml or *.yml file', 'put a policy file there');
+    return files;
+  } catch (error) {
+    return refuse(path, ...describeReadError(error));
+  }
+}
+
+/** The `*.yaml` and `*.yml` of a directory in name order, not those that begin with a dot. */
+export async function readYamlFiles(directory: string): Promise<ReadResult<readonly SourceFile[]>> {
+  try {
+    const names = (await readdir(directory)).filter(name => /^[^.].*\.ya?ml$/.test(name)).sort();
     const files: SourceFile[] = [];
     for (const name of names) {
-      const read = await readSourceFile(join(path, name));
+      const read = await readSourceFile(join(directory, name));
       if (!read.ok) return read;
       files.push(read.value);
     }
     return { ok: true, value: files };
   } catch (error) {
-    return refuse(path, ...describeReadError(error));
+    return refuse(directory, ...describeReadError(error));
   }
 }
 
