@@ -5,8 +5,10 @@ import { IpAddress } from '../policy/address.ts';
 import { parseHostname } from '../policy/hostname.ts';
 import { HOSTNAME_FAULTS } from '../tls-sni/index.ts';
 import type { DaemonApi } from './daemon-api.ts';
+import { streamJsonList } from './json-list.ts';
 import { guardRequests, type RequestGuardOptions } from './request-guard.ts';
 
+const JSON_TYPE = { 'content-type': 'application/json' };
 const MAX_BODY_BYTES = 64 * 1024;
 
 const explainBody = z.strictObject({
@@ -42,7 +44,7 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   app.get('/api/v1/sites', context =>
     context.json({ gateway: daemon.status().gateway, sites: daemon.sites() }),
   );
-  app.get('/api/v1/rules', context => context.json({ rules: daemon.rules() }));
+  app.get('/api/v1/rules', context => context.body(streamJsonList('rules', daemon.rules()), 200, JSON_TYPE));
   app.get('/api/v1/policy', context => context.json(daemon.status().policy));
   app.post('/api/v1/explain', async context => {
     const body = explainBody.safeParse(await context.req.json().catch(() => null));
@@ -51,7 +53,7 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     if (!hostname.ok) return context.json({ error: `host: ${HOSTNAME_FAULTS[hostname.fault]}` }, 400);
     const source = IpAddress.parse(body.data.from);
     if (source === null) return context.json({ error: 'from: no IP address' }, 400);
-    return context.json(daemon.explain({ hostname: hostname.hostname, port: body.data.port, source }));
+    return context.json(await daemon.explain({ hostname: hostname.hostname, port: body.data.port, source }));
   });
 
   app.notFound(context =>

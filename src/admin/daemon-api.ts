@@ -52,8 +52,9 @@ export interface DaemonApi {
   isReady(): boolean;
   status(): Status;
   sites(): Site[];
-  rules(): RuleStatus[];
-  explain(request: ExplainQuestion): Explanation;
+  /** In the order of the policy; decoded one by one as they are taken. */
+  rules(): Iterable<RuleStatus>;
+  explain(request: ExplainQuestion): Promise<Explanation>;
   reload(trigger: string): Promise<ReloadOutcome>;
   metrics(): Promise<{ contentType: string; body: string }>;
   /** A request failed by a fault of ours. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Diagnostic } from './diagnostics.ts';
 
 /** Larger than any policy; small enough to parse without harm. */
-const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 export interface SourceFile {
   /** As it is named in diagnostics. */
@@ -27,7 +27,7 @@ export async function readSourceFile(file: string): Promise<ReadResult<SourceFil
       const info = await handle.stat();
       if (info.isDirectory()) return refuse(file, 'is a directory', 'name a file');
       if (!info.isFile()) return refuse(file, 'is not a regular file', 'name a file of YAML text');
-      if (info.size > MAX_FILE_BYTES)
+      if (info.size > MAX_BYTES)
         return refuse(file, 'is larger than 64 MiB', 'split it, or write fewer rules');
       const bytes = new Uint8Array(await handle.readFile());
       return {
@@ -61,19 +61,35 @@ export async function readPolicyFiles(path: string): Promise<ReadResult<readonly
   }
 }
 
-/** The `*.yaml` and `*.yml` of a directory in name order, not those that begin with a dot. */
+/** The `*.yaml` and `*.yml` of a directory in name order, not those that begin with a dot; 64 MiB together at most. */
 export async function readYamlFiles(directory: string): Promise<ReadResult<readonly SourceFile[]>> {
   try {
-    const names = (await readdir(directory)).filter(name => /^[^.].*\.ya?ml$/.test(name)).sort();
+    const names = (await readdir(directory)).filter(isYamlName).sort();
     const files: SourceFile[] = [];
+    let bytes = 0;
     for (const name of names) {
       const read = await readSourceFile(join(directory, name));
       if (!read.ok) return read;
       files.push(read.value);
+      bytes += read.value.bytes.length;
+      if (bytes > MAX_BYTES) return refuse(directory, 'holds more than 64 MiB', 'write fewer rules');
     }
     return { ok: true, value: files };
   } catch (error) {
     return refuse(directory, ...describeReadError(error));
+  }
+}
+
+/** The size of a policy's files together; 0 where there is nothing to be read, which loading says in words. */
+export async function policyBytes(path: string): Promise<number> {
+  try {
+    const info = await stat(path);
+    if (!info.isDirectory()) return info.size;
+    const names = (await readdir(path)).filter(isYamlName);
+    const sizes = await Promise.all(names.map(async name => (await stat(join(path, name))).size));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  } catch {
+    return 0;
   }
 }
 
@@ -85,6 +101,10 @@ export function hashFiles(files: readonly SourceFile[]): string {
     hash.update(bytes);
   }
   return hash.digest('hex');
+}
+
+function isYamlName(name: string): boolean {
+  return /^[^.].*\.ya?ml$/.test(name);
 }
 
 function refuse(

@@ -3,7 +3,7 @@ import { type AdminServer, startAdminServer } from '../admin/admin-server.ts';
 import type { DaemonApi, ExplainQuestion, ReloadOutcome, Status } from '../admin/daemon-api.ts';
 import type { DaemonConfig, Listener as ListenerConfig } from '../config/daemon-config.ts';
 import { formatDiagnostic } from '../config/diagnostics.ts';
-import type { PolicyLoad } from '../config/load.ts';
+import type { CompiledLoad } from '../config/load-compiled.ts';
 import { formatSocketAddress, type SocketAddress } from '../config/socket-address.ts';
 import { type PolicyWatcher, watchPolicy } from '../config/watch.ts';
 import type { DataPlane } from '../dataplane/data-plane.ts';
@@ -17,13 +17,17 @@ import { Metrics } from '../observe/metrics.ts';
 import { RuleHits, type RuleStatus } from '../observe/rule-hits.ts';
 import { type Site, Sites } from '../observe/sites.ts';
 import { IpAddress } from '../policy/address.ts';
-import { type Explanation, explain } from '../policy/explain.ts';
+import { type Explanation, explainInSteps } from '../policy/explain.ts';
 import { type Hostname, parseHostname } from '../policy/hostname.ts';
+import type { Policy } from '../policy/policy.ts';
+import { RuleBook } from '../policy/rule-book.ts';
 import { createResolver } from '../resolve/create-resolver.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import { packageVersion } from '../version.ts';
+import type { PolicyLoader } from './policy-loader.ts';
 import { PolicyStore } from './policy-store.ts';
 import { startDataPlane } from './select-plane.ts';
+import { inSlices } from './slices.ts';
 
 /** How long one direction of a flow may stay silent after the other has ended. */
 const HALF_CLOSED_TIMEOUT_MS = 60_000;
@@ -39,24 +43,27 @@ export class Daemon implements DaemonApi {
   readonly #metrics = new Metrics({ version: packageVersion() });
   readonly #sites = new Sites();
   readonly #ruleHits = new RuleHits();
+  readonly #loader: PolicyLoader;
   readonly #policies: PolicyStore;
   #state: Status['state'] = 'starting';
   #plane: DataPlane | null = null;
   #admin: AdminServer | null = null;
   #watcher: PolicyWatcher | null = null;
 
-  constructor(config: DaemonConfig, policy: Extract<PolicyLoad, { ok: true }>) {
+  constructor(config: DaemonConfig, policy: Extract<CompiledLoad, { ok: true }>, loader: PolicyLoader) {
     this.#config = config;
+    this.#loader = loader;
     this.#gateway = config.gateway ?? hostname();
     this.log = createLog({ ...config.log, gateway: this.#gateway });
     this.#policies = new PolicyStore({
       path: config.policyPath,
       first: policy,
+      loader,
       log: this.log,
       metrics: this.#metrics,
-      onChange: (changed, parsed) => {
+      onChange: changed => {
         this.#plane?.setPolicy(changed);
-        this.#ruleHits.keepOnly(new Set(parsed.rules.map(({ name }) => name)));
+        void inSlices(forgetRulesGone(this.#ruleHits, changed));
       },
     });
     for (const warning of policy.warnings)
@@ -78,7 +85,7 @@ export class Daemon implements DaemonApi {
       policy: () => this.#policies.status(),
     });
     this.#watcher = await watchPolicy(this.#config.policyPath, {
-      loadedSha256: () => this.#policies.parsed.sha256,
+      loadedSha256: () => this.#policies.policy.sha256,
       onChange: async () => (await this.reload('file')).result !== 'failure',
     });
     this.#state = 'ready';
@@ -106,6 +113,7 @@ export class Daemon implements DaemonApi {
 
   /** Ends everything; flows that are open after `timeoutMs` are cut. */
   async stop(timeoutMs: number): Promise<void> {
+    await this.#loader.close();
     await this.#watcher?.close();
     await this.#plane?.drain(timeoutMs);
     await this.#admin?.close();
@@ -145,17 +153,17 @@ export class Daemon implements DaemonApi {
     return this.#sites.list();
   }
 
-  rules(): RuleStatus[] {
-    return this.#policies.parsed.rules.map(({ name, action, location }) => ({
-      name,
-      action,
-      place: `${location.file}:${location.line}`,
-      ...this.#ruleHits.of(name),
-    }));
+  *rules(): Generator<RuleStatus> {
+    const book = new RuleBook(this.#policies.policy);
+    for (let rule = 0; rule < book.ruleCount; rule++) {
+      const name = book.name(rule);
+      const { file, line } = book.location(rule);
+      yield { name, action: book.action(rule), place: `${file}:${line}`, ...this.#ruleHits.of(name) };
+    }
   }
 
-  explain(question: ExplainQuestion): Explanation {
-    return explain(this.#policies.parsed, this.#policies.policy, { ...question, nowMs: Date.now() });
+  explain(question: ExplainQuestion): Promise<Explanation> {
+    return inSlices(explainInSteps(this.#policies.policy, { ...question, nowMs: Date.now() }));
   }
 
   reload(trigger: string): Promise<ReloadOutcome> {
@@ -224,6 +232,14 @@ export class Daemon implements DaemonApi {
       admin: formatSocketAddress(this.#admin?.address ?? this.#config.admin),
       startup_ms: Math.round(performance.now()),
     });
+  }
+}
+
+function* forgetRulesGone(hits: RuleHits, policy: Policy): Generator<undefined, void> {
+  const book = new RuleBook(policy);
+  for (const name of hits.names()) {
+    yield;
+    if (book.ruleNamed(name) < 0) hits.forget(name);
   }
 }
 

@@ -1,12 +1,10 @@
 import type { PolicyStatus, ReloadOutcome } from '../admin/daemon-api.ts';
 import { formatDiagnostic } from '../config/diagnostics.ts';
-import { loadPolicy, type PolicyLoad } from '../config/load.ts';
+import type { CompiledLoad } from '../config/load-compiled.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { compilePolicy } from '../policy/compile.ts';
-import type { Mode } from '../policy/decision.ts';
 import { Policy } from '../policy/policy.ts';
-import type { ParsedPolicy } from '../policy/rules.ts';
+import { LoadCancelled, type PolicyLoader } from './policy-loader.ts';
 
 /** A broken policy of 100 000 lines must not flood the log. */
 const DIAGNOSTICS_SAID = 20;
@@ -14,17 +12,17 @@ const DIAGNOSTICS_SAID = 20;
 export interface PolicyStoreOptions {
   /** A file or a directory. */
   readonly path: string;
-  readonly first: Extract<PolicyLoad, { ok: true }>;
+  readonly first: Extract<CompiledLoad, { ok: true }>;
+  readonly loader: Pick<PolicyLoader, 'load'>;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Puts a new policy in force. When it throws, the old one stays. */
-  readonly onChange: (policy: Policy, parsed: ParsedPolicy) => void;
+  readonly onChange: (policy: Policy) => void;
 }
 
 /** The running policy, and the only way to change it: a file that does not load whole changes nothing. */
 export class PolicyStore {
   readonly #options: PolicyStoreOptions;
-  #parsed: ParsedPolicy;
   #policy: Policy;
   #loadedMs = Date.now();
   #lastErrors: readonly string[] = [];
@@ -32,8 +30,8 @@ export class PolicyStore {
 
   constructor(options: PolicyStoreOptions) {
     this.#options = options;
-    this.#parsed = options.first.policy;
-    this.#policy = Policy.from(compilePolicy(this.#parsed));
+    if (options.first.policy === null) throw new Error('there is no policy to begin with');
+    this.#policy = Policy.from(options.first.policy);
     this.#options.metrics.policyLoaded();
   }
 
@@ -41,17 +39,13 @@ export class PolicyStore {
     return this.#policy;
   }
 
-  get parsed(): ParsedPolicy {
-    return this.#parsed;
-  }
-
   status(): PolicyStatus {
     return {
       path: this.#options.path,
-      sha256: this.#parsed.sha256,
-      mode: modeInForce(this.#parsed, Date.now()),
-      observeUntilMs: this.#parsed.observeUntilMs,
-      rules: this.#parsed.rules.length,
+      sha256: this.#policy.sha256,
+      mode: this.#policy.modeAt(Date.now()),
+      observeUntilMs: this.#policy.observeUntilMs,
+      rules: this.#policy.ruleCount,
       loadedMs: this.#loadedMs,
       lastReloadErrors: this.#lastErrors,
     };
@@ -61,22 +55,25 @@ export class PolicyStore {
   reload(trigger: string): Promise<ReloadOutcome> {
     const outcome = this.#reloading
       .then(() => this.#reload(trigger))
-      .catch(fault => this.#failed(trigger, [String(fault)]));
+      .catch(fault =>
+        fault instanceof LoadCancelled
+          ? this.#cancelled(trigger, fault)
+          : this.#failed(trigger, [String(fault)]),
+      );
     this.#reloading = outcome;
     return outcome;
   }
 
   async #reload(trigger: string): Promise<ReloadOutcome> {
-    const { path, log, metrics, onChange } = this.#options;
-    const load = await loadPolicy(path);
+    const { path, loader, log, metrics, onChange } = this.#options;
+    const load = await loader.load(path, this.#policy.sha256);
     if (!load.ok) return this.#failed(trigger, load.diagnostics.map(formatDiagnostic));
-    const isChanged = load.sha256 !== this.#parsed.sha256;
+    const isChanged = load.policy !== null;
     this.#lastErrors = [];
-    if (isChanged) {
-      const policy = Policy.from(compilePolicy(load.policy));
-      onChange(policy, load.policy);
+    if (load.policy !== null) {
+      const policy = Policy.from(load.policy);
+      onChange(policy);
       this.#policy = policy;
-      this.#parsed = load.policy;
       this.#loadedMs = Date.now();
     }
     const warnings = load.warnings.map(formatDiagnostic);
@@ -85,16 +82,14 @@ export class PolicyStore {
     metrics.policyLoaded();
     for (const warning of warnings.slice(0, DIAGNOSTICS_SAID))
       log.warn(warning, { event: 'policy_warning', trigger });
-    log.info(
-      `policy ${isChanged ? 'reloaded' : 'unchanged'}: ${load.policy.rules.length} rules, mode ${modeInForce(load.policy, Date.now())}`,
-      {
-        event: 'reload',
-        trigger,
-        result,
-        sha256: load.sha256,
-      },
-    );
-    return { result, policy: this.status(), warnings };
+    const status = this.status();
+    log.info(`policy ${isChanged ? 'reloaded' : 'unchanged'}: ${status.rules} rules, mode ${status.mode}`, {
+      event: 'reload',
+      trigger,
+      result,
+      sha256: status.sha256,
+    });
+    return { result, policy: status, warnings };
   }
 
   /** The running policy stays, and says why. */
@@ -108,12 +103,17 @@ export class PolicyStore {
       event: 'reload',
       trigger,
       result: 'failure',
-      sha256: this.#parsed.sha256,
+      sha256: this.#policy.sha256,
     });
     return { result: 'failure', policy: this.status(), errors };
   }
-}
 
-function modeInForce(policy: ParsedPolicy, nowMs: number): Mode {
-  return policy.observeUntilMs !== null && nowMs >= policy.observeUntilMs ? 'enforce' : policy.mode;
+  #cancelled(trigger: string, { message }: LoadCancelled): ReloadOutcome {
+    this.#options.log.info(`policy not reloaded: ${message}`, {
+      event: 'reload',
+      trigger,
+      result: 'cancelled',
+    });
+    return { result: 'failure', policy: this.status(), errors: [message] };
+  }
 }

@@ -37,8 +37,13 @@ export class RuleHits {
     return this.#byName.get(rule) ?? NEVER;
   }
 
-  /** Forgets the rules that are not among `names`: rule names come and go with reloads. */
-  keepOnly(names: ReadonlySet<string>): void {
-    for (const name of this.#byName.keys()) if (!names.has(name)) this.#byName.delete(name);
+  /** The rules that have hits. */
+  names(): IterableIterator<string> {
+    return this.#byName.keys();
+  }
+
+  /** Rule names come and go with reloads. */
+  forget(rule: string): void {
+    this.#byName.delete(rule);
   }
 }

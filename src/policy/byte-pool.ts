@@ -1,4 +1,4 @@
-/** ASCII texts laid end to end. */
+/** Texts laid end to end. */
 export class BytePool {
   #bytes = new Uint8Array(1024);
   #length = 0;
@@ -7,13 +7,23 @@ export class BytePool {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Where the text begins. */
+  /** Where the ASCII text begins. */
   add(text: string): number {
     const offset = this.#length;
     if (offset + text.length > this.#bytes.length) this.#grow(offset + text.length);
     for (let i = 0; i < text.length; i++) this.#bytes[offset + i] = text.charCodeAt(i);
     this.#length = offset + text.length;
     return offset;
+  }
+
+  /** Where any other text begins, as UTF-8, and how many bytes it takes. */
+  addUtf8(text: string): { offset: number; length: number } {
+    const bytes = new TextEncoder().encode(text);
+    const offset = this.#length;
+    if (offset + bytes.length > this.#bytes.length) this.#grow(offset + bytes.length);
+    this.#bytes.set(bytes, offset);
+    this.#length = offset + bytes.length;
+    return { offset, length: bytes.length };
   }
 
   #grow(least: number): void {

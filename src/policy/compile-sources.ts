@@ -20,6 +20,12 @@ const V4_PREFIX = 96;
 export class SourceIndexBuilder {
   readonly #blocks = new Map<string, Block>();
   readonly #setIds = new Map<string, number>();
+  readonly #setTexts = [''];
+
+  /** Beside set ids: what the set holds, in words. */
+  get setTexts(): readonly string[] {
+    return this.#setTexts;
+  }
 
   addGroup(group: SourceGroup): void {
     if (group.mode === null) return;
@@ -41,6 +47,7 @@ export class SourceIndexBuilder {
     if (known !== undefined) return known;
     const id = this.#setIds.size + 1;
     this.#setIds.set(key, id);
+    this.#setTexts.push(from.map(item => item.text).join(', '));
     for (const item of from) for (const cidr of item.cidrs) this.#block(cidr).sets.add(id);
     return id;
   }

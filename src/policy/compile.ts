@@ -1,6 +1,7 @@
 import { BytePool } from './byte-pool.ts';
+import { BookBuilder } from './compile-book.ts';
 import { modeCode, SourceIndexBuilder } from './compile-sources.ts';
-import { ENTRY, FLAG, NODE, packSections } from './layout.ts';
+import { ENTRY, FLAG, NODE, packSections, RULE } from './layout.ts';
 import type { ParsedPolicy, Rule } from './rules.ts';
 import { compareRules, specificityKey } from './specificity.ts';
 import { TrieBuilder } from './trie-builder.ts';
@@ -22,24 +23,25 @@ export function compilePolicy(policy: ParsedPolicy): SharedArrayBuffer {
   // Any seed serves: the keys are the policy's own, so nobody else chooses what collides.
   const seed = Number.parseInt(policy.sha256.slice(0, 8), 16) >>> 0;
   const trie = new TrieBuilder(pool, seed);
+  const book = new BookBuilder(pool, seed, policy.rules.length);
   const entries: Entry[] = [];
-  const rules: number[] = [];
+  const rules = new Uint32Array(policy.rules.length * RULE.size);
   const ports = new PortPool();
   for (const [index, rule] of policy.rules.entries()) {
     const set = sources.addFrom(rule.from);
-    rules.push(
-      ruleFlags(rule),
-      ports.add(rule.ports),
-      rule.ports.length,
-      pool.add(rule.name),
-      rule.name.length,
-    );
+    const at = index * RULE.size;
+    rules[at + RULE.flags] = ruleFlags(rule);
+    rules[at + RULE.ports] = ports.add(rule.ports);
+    rules[at + RULE.portCount] = rule.ports.length;
+    rules[at + RULE.set] = set;
+    book.addRule(rule, rules.subarray(at, at + RULE.size));
     for (const pattern of rule.hosts) {
       const end = trie.add(pattern);
       const terminal = 2 * end.node + (end.deep ? 1 : 0);
       entries.push({ rule: index, key: specificityKey(pattern), terminal, set, rank: 0 });
     }
   }
+  for (const group of policy.sources) book.addGroup(group);
   rankEntries(entries, policy.rules);
   const { nodes, slots, globs, tags } = trie.finish();
   const sha = pool.add(policy.sha256);
@@ -61,6 +63,7 @@ export function compilePolicy(policy: ParsedPolicy): SharedArrayBuffer {
     tags,
     ports: ports.ports,
     ...sources.finish(),
+    ...book.finish(sources.setTexts),
     bytes: pool.bytes,
   });
 }

@@ -1,9 +1,9 @@
-import type { IpAddress } from './address.ts';
 import type { Action, Ruling } from './decision.ts';
-import { type NearMiss, nearMisses } from './near-misses.ts';
+import { findNearMisses, type NearMiss } from './near-misses.ts';
 import { patternMatches } from './pattern.ts';
 import type { Policy, PolicyQuery } from './policy.ts';
-import type { Location, ParsedPolicy } from './rules.ts';
+import { RuleBook } from './rule-book.ts';
+import type { Location } from './rules.ts';
 
 /** The rule that decided, and which of its patterns did. */
 export interface DecidingRule {
@@ -28,36 +28,40 @@ export interface Explanation {
   readonly nearMisses: readonly NearMiss[];
 }
 
-/** Explains one decision. `policy` must be compiled from `parsed`. Reads all rules: not for the path of a flow. */
-export function explain(parsed: ParsedPolicy, policy: Policy, query: PolicyQuery): Explanation {
+/** Explains one decision. Reads all rules: not for the path of a flow. */
+export function explain(policy: Policy, query: PolicyQuery): Explanation {
+  const steps = explainInSteps(policy, query);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** As `explain`, in many small steps, so that whoever has other things to do can do them in between. */
+export function* explainInSteps(policy: Policy, query: PolicyQuery): Generator<undefined, Explanation> {
+  const { hostname, port, source } = query;
   const ruling = policy.decide(query);
   const isAllowed = ruling.state === 'MATCHED';
+  const book = new RuleBook(policy);
   return {
-    hostname: query.hostname,
-    port: query.port,
-    source: query.source.toString(),
+    hostname,
+    port,
+    source: source.toString(),
     action: isAllowed ? 'allow' : ruling.mode === 'observe' ? 'would-deny' : 'deny',
     ruling,
-    rule: decidingRule(parsed, ruling.rule, query.hostname),
-    groups: groupsOf(parsed, query.source),
-    nearMisses: isAllowed || query.hostname === null ? [] : nearMisses(parsed, query.hostname, query),
+    rule: decidingRule(book, ruling.rule, hostname),
+    groups: book.groupsOf(source),
+    nearMisses: isAllowed || hostname === null ? [] : yield* findNearMisses(book, hostname, query),
   };
 }
 
-function decidingRule(parsed: ParsedPolicy, index: number, hostname: string | null): DecidingRule | null {
-  const rule = parsed.rules[index];
-  if (rule === undefined || hostname === null) return null;
-  const host = rule.hosts.findIndex(pattern => patternMatches(pattern, hostname));
+function decidingRule(book: RuleBook, rule: number, hostname: string | null): DecidingRule | null {
+  if (rule < 0 || hostname === null) return null;
+  const host = book.hosts(rule).find(({ pattern }) => patternMatches(pattern, hostname));
   return {
-    name: rule.name,
-    action: rule.action,
-    pattern: rule.hosts[host]?.text ?? '',
-    location: { ...rule.location, ...rule.hostPositions[host] },
+    name: book.name(rule),
+    action: book.action(rule),
+    pattern: host?.pattern.text ?? '',
+    location: host?.location ?? book.location(rule),
   };
-}
-
-function groupsOf(parsed: ParsedPolicy, source: IpAddress): string[] {
-  return parsed.sources
-    .filter(group => group.cidrs.some(cidr => cidr.contains(source)))
-    .map(group => group.name);
 }

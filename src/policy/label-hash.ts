@@ -12,3 +12,8 @@ export function hashEdge(textHash: number, parent: number, tag: number): number 
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
+
+/** Where the look-up of a rule's name begins. */
+export function hashName(name: string, seed: number): number {
+  return hashEdge(hashText(name, 0, name.length, seed), 0, name.length);
+}

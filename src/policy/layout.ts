@@ -1,6 +1,6 @@
 /**
  * The flat form of a compiled policy: a header and typed-array sections in one SharedArrayBuffer, which any thread
- * views without copying. Texts are ASCII bytes in `bytes`; all references are indexes, never pointers.
+ * views without copying. Texts are ASCII bytes in `bytes`, where nothing else is said; all references are indexes, never pointers.
  */
 export interface Sections {
   /** See `SCALAR`. */
@@ -29,6 +29,18 @@ export interface Sections {
   readonly blocks: Uint32Array;
   /** Runs of sorted source-set ids, one run a block. */
   readonly sets: Uint32Array;
+  /** Records of `HOST`, one run a rule: its patterns as they are written. */
+  readonly hosts: Uint32Array;
+  /** Records of `TEXT`, beside source-set ids: the items of the set in words; 0 is empty. */
+  readonly setTexts: Uint32Array;
+  /** Records of `TEXT`, UTF-8: the files that rules stand in. */
+  readonly files: Uint32Array;
+  /** Open-addressing hash table: 1 + the rule whose name it is, 0 for an empty place. A power of two, at most half full. */
+  readonly names: Uint32Array;
+  /** Records of `GROUP`. */
+  readonly groups: Uint32Array;
+  /** Records of `CIDR`, one run a group. */
+  readonly cidrs: Uint32Array;
   readonly bytes: Uint8Array;
 }
 
@@ -41,7 +53,21 @@ export const SCALAR = {
   shaLength: 5,
   size: 6,
 } as const;
-export const RULE = { flags: 0, ports: 1, portCount: 2, name: 3, nameLength: 4, size: 5 } as const;
+/** `file`, `line` and `col`: where the rule stands. */
+export const RULE = {
+  flags: 0,
+  ports: 1,
+  portCount: 2,
+  name: 3,
+  nameLength: 4,
+  set: 5,
+  hosts: 6,
+  hostCount: 7,
+  file: 8,
+  line: 9,
+  col: 10,
+  size: 11,
+} as const;
 export const ENTRY = { set: 0, rank: 1, rule: 2, size: 3 } as const;
 /** `exact`: entries of patterns that end here; `deep`: entries of patterns with `**` before this node. */
 export const NODE = {
@@ -59,6 +85,11 @@ export const SLOT = { hash: 0, parent: 1, tag: 2, text: 3, value: 4, count: 5, s
 export const GLOB = { child: 0, middle: 1, middleLength: 2, size: 3 } as const;
 /** `mode`: 0 the policy's own, 1 observe, 2 enforce; already inherited from enclosing blocks. */
 export const BLOCK = { parent: 0, sets: 1, setCount: 2, mode: 3, size: 4 } as const;
+export const HOST = { text: 0, length: 1, line: 2, col: 3, size: 4 } as const;
+export const TEXT = { offset: 0, length: 1, size: 2 } as const;
+export const GROUP = { name: 0, nameLength: 1, cidrs: 2, cidrCount: 3, size: 4 } as const;
+/** `first`: four words. */
+export const CIDR = { first: 0, prefix: 4, size: 5 } as const;
 
 export const FLAG = { deny: 1, allowPrivate: 2, echDeny: 4, echOuter: 8 } as const;
 
@@ -72,7 +103,7 @@ export function globTag(prefixLength: number, suffixLength: number): number {
   return 0x10000 | (prefixLength << 8) | suffixLength;
 }
 
-const MAGIC = 0x53504c31;
+const MAGIC = 0x53504c32;
 const HEADER_WORDS = 2;
 
 const SECTION_TYPES = {
@@ -89,6 +120,12 @@ const SECTION_TYPES = {
   intervals: Uint32Array,
   blocks: Uint32Array,
   sets: Uint32Array,
+  hosts: Uint32Array,
+  setTexts: Uint32Array,
+  files: Uint32Array,
+  names: Uint32Array,
+  groups: Uint32Array,
+  cidrs: Uint32Array,
   bytes: Uint8Array,
 } as const;
 
@@ -138,6 +175,12 @@ export function viewSections(buffer: SharedArrayBuffer): Sections {
     intervals: new Uint32Array(...at('intervals')),
     blocks: new Uint32Array(...at('blocks')),
     sets: new Uint32Array(...at('sets')),
+    hosts: new Uint32Array(...at('hosts')),
+    setTexts: new Uint32Array(...at('setTexts')),
+    files: new Uint32Array(...at('files')),
+    names: new Uint32Array(...at('names')),
+    groups: new Uint32Array(...at('groups')),
+    cidrs: new Uint32Array(...at('cidrs')),
     bytes: new Uint8Array(...at('bytes')),
   };
 }

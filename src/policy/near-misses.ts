@@ -1,7 +1,8 @@
 import { distance } from 'fastest-levenshtein';
 import { type HostPattern, patternMatches } from './pattern.ts';
 import type { PolicyQuery } from './policy.ts';
-import type { Location, ParsedPolicy, Rule } from './rules.ts';
+import type { RuleBook } from './rule-book.ts';
+import type { Location } from './rules.ts';
 
 /** What keeps a rule from matching. Listed nearest first. */
 export const NEAR_MISS_KINDS = ['expired', 'port', 'source', 'apex', 'label-count', 'spelling'] as const;
@@ -19,41 +20,56 @@ export interface NearMiss {
 const SHOWN = 5;
 const MAX_EDITS = 2;
 
-/** Allow rules that nearly match a hostname, at most five, nearest first. */
-export function nearMisses(parsed: ParsedPolicy, hostname: string, query: PolicyQuery): NearMiss[] {
-  const found: NearMiss[] = [];
-  for (const rule of parsed.rules) {
-    if (rule.action === 'deny') continue;
-    for (const [host, pattern] of rule.hosts.entries()) {
-      const miss = judge(rule, pattern, hostname, query);
+/** Allow rules that nearly match a hostname, at most five, nearest first. Takes a step for each rule. */
+export function* findNearMisses(
+  book: RuleBook,
+  hostname: string,
+  query: PolicyQuery,
+): Generator<undefined, NearMiss[]> {
+  const nearest: NearMiss[] = [];
+  for (let rule = 0; rule < book.ruleCount; rule++) {
+    yield;
+    if (book.action(rule) === 'deny') continue;
+    for (const { pattern, location } of book.hosts(rule)) {
+      const miss = judge(book, rule, pattern, hostname, query);
       if (miss === null) continue;
-      const location = { ...rule.location, ...rule.hostPositions[host] };
-      found.push({ ...miss, rule: rule.name, pattern: pattern.text, location });
+      const place = nearest.findIndex(({ kind }) => distanceOf(kind) > distanceOf(miss.kind));
+      const found = { ...miss, rule: book.name(rule), pattern: pattern.text, location };
+      nearest.splice(place < 0 ? nearest.length : place, 0, found);
+      if (nearest.length > SHOWN) nearest.pop();
     }
   }
-  const order = (miss: NearMiss) => NEAR_MISS_KINDS.indexOf(miss.kind);
-  return found.sort((a, b) => order(a) - order(b)).slice(0, SHOWN);
+  return nearest;
+}
+
+function distanceOf(kind: NearMiss['kind']): number {
+  return NEAR_MISS_KINDS.indexOf(kind);
 }
 
 type Judgement = Pick<NearMiss, 'kind' | 'hint'> | null;
 
-function judge(rule: Rule, pattern: HostPattern, hostname: string, query: PolicyQuery): Judgement {
-  return patternMatches(pattern, hostname) ? judgeConditions(rule, query) : judgeName(pattern, hostname);
+function judge(
+  book: RuleBook,
+  rule: number,
+  pattern: HostPattern,
+  hostname: string,
+  query: PolicyQuery,
+): Judgement {
+  return patternMatches(pattern, hostname)
+    ? judgeConditions(book, rule, query)
+    : judgeName(pattern, hostname);
 }
 
 /** The name matches: what else does not? */
-function judgeConditions(rule: Rule, { port, source, nowMs }: PolicyQuery): Judgement {
-  if (!rule.ports.includes(port)) {
-    return { kind: 'port', hint: `allows port ${rule.ports.join(', ')}, not ${port}` };
+function judgeConditions(book: RuleBook, rule: number, { port, source, nowMs }: PolicyQuery): Judgement {
+  const ports = book.ports(rule);
+  if (!ports.includes(port)) return { kind: 'port', hint: `allows port ${ports.join(', ')}, not ${port}` };
+  if (!book.isFor(rule, source)) {
+    return { kind: 'source', hint: `is for ${book.from(rule)}, which does not hold ${source.toString()}` };
   }
-  const isItsSource =
-    rule.from.length === 0 || rule.from.some(item => item.cidrs.some(cidr => cidr.contains(source)));
-  if (!isItsSource) {
-    const from = rule.from.map(item => item.text).join(', ');
-    return { kind: 'source', hint: `is for ${from}, which does not hold ${source.toString()}` };
-  }
-  if (rule.untilMs !== null && nowMs >= rule.untilMs) {
-    return { kind: 'expired', hint: `matches nothing since ${new Date(rule.untilMs).toISOString()}` };
+  const untilMs = book.untilMs(rule);
+  if (nowMs >= untilMs) {
+    return { kind: 'expired', hint: `matches nothing since ${new Date(untilMs).toISOString()}` };
   }
   return null;
 }

@@ -52,6 +52,12 @@ export function parsePattern(text: string): PatternResult {
   return { ok: true, pattern: { text: deep ? `**.${normal}` : normal, labels, deep } };
 }
 
+/** The pattern of a text that is in normal form already. */
+export function patternOfNormal(text: string): HostPattern {
+  const deep = text.startsWith('**.');
+  return { text, labels: (deep ? text.slice(3) : text).split('.'), deep };
+}
+
 /** Whether one label of a hostname matches one label of a pattern. Linear in both. */
 function labelMatches(glob: string, label: string): boolean {
   const [prefix = '', ...rest] = glob.split('*');

@@ -39,9 +39,12 @@ export class Policy {
   readonly ruleCount: number;
   /** Of the policy's files, lower-case hex. */
   readonly sha256: string;
+  /** Epoch milliseconds from which `observe` is `enforce`; null for never. */
+  readonly observeUntilMs: number | null;
   readonly #sections: Sections;
   readonly #sources: SourceIndex;
   readonly #mode: Mode;
+  /** Infinity for never. */
   readonly #observeUntilMs: number;
   readonly #ech: EchMode;
   readonly #seed: number;
@@ -66,6 +69,7 @@ export class Policy {
     this.#sources = new SourceIndex(sections);
     this.#mode = scalars[SCALAR.mode] === 1 ? 'observe' : 'enforce';
     this.#observeUntilMs = sections.times[0] ?? 0;
+    this.observeUntilMs = this.#observeUntilMs === Infinity ? null : this.#observeUntilMs;
     this.#ech = scalars[SCALAR.ech] === 1 ? 'outer' : 'deny';
     this.#seed = scalars[SCALAR.seed] ?? 0;
     this.#slotMask = sections.slots.length / SLOT.size - 1;
@@ -113,6 +117,11 @@ export class Policy {
   /** The mode in force for a source: its group's own, else the policy's, which `observeUntil` turns into enforce. */
   modeOf(source: IpAddress, nowMs: number): Mode {
     return this.#modeOfBlock(this.#sources.blockOf(source), nowMs);
+  }
+
+  /** The mode that the policy says for sources without one of their own; `observeUntil` turns it into enforce. */
+  modeAt(nowMs: number): Mode {
+    return this.#modeOfBlock(0, nowMs);
   }
 
   /** The name of a rule by the index in a `Ruling`. Throws a RangeError for an index that is none. */

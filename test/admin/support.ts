@@ -77,9 +77,9 @@ export class FakeDaemon implements DaemonApi {
     return [RULE];
   }
 
-  explain(question: ExplainQuestion): Explanation {
+  async explain(question: ExplainQuestion): Promise<Explanation> {
     this.questions.push(`${question.hostname}:${question.port} from ${question.source}`);
-    return explain(PARSED, POLICY, { ...question, nowMs: 0 });
+    return explain(POLICY, { ...question, nowMs: 0 });
   }
 
   async reload(trigger: string): Promise<ReloadOutcome> {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadPolicy } from '../../src/config/load.ts';
+import { loadCompiled } from '../../src/config/load-compiled.ts';
 import { PolicyStore } from '../../src/daemon/policy-store.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
@@ -25,7 +25,7 @@ const BROKEN = 'version: 1\nrules:\n  - { name: only, hsts: [a.example] }\n';
 
 async function storeOf(text = policyText('a.example'), onChange: (policy: Policy) => void = () => {}) {
   writeFileSync(path, text);
-  const first = await loadPolicy(path);
+  const first = await loadCompiled(path, null);
   if (!first.ok) throw new Error('the first policy is broken');
   const destination = new MemoryDestination();
   const metrics = new Metrics({ version: 'test', now: () => 5_000 });
@@ -33,6 +33,7 @@ async function storeOf(text = policyText('a.example'), onChange: (policy: Policy
   const store = new PolicyStore({
     path,
     first,
+    loader: { load: loadCompiled },
     log: createLog({ level: 'info', format: 'json', gateway: 'gw', destination, now: () => 0 }),
     metrics,
     onChange: policy => {
@@ -56,7 +57,7 @@ describe('PolicyStore', () => {
     const { store, metric, changes } = await storeOf();
     expect(allows(store.policy, 'a.example')).toBe(true);
     expect(await metric('sallyport_policy_info')).toBe(
-      `sallyport_policy_info{sha256="${store.parsed.sha256}",mode="enforce"} 1`,
+      `sallyport_policy_info{sha256="${store.policy.sha256}",mode="enforce"} 1`,
     );
     expect(await metric('sallyport_reloads_total{result="success"}')).toContain(' 0');
     expect(changes).toEqual([]);
@@ -69,11 +70,10 @@ describe('PolicyStore', () => {
     expect(outcome).toMatchObject({ result: 'success', policy: { rules: 1, mode: 'observe' }, warnings: [] });
     expect([allows(store.policy, 'a.example'), allows(store.policy, 'b.example')]).toEqual([false, true]);
     expect(changes).toEqual([store.policy]);
-    expect(store.policy.sha256).toBe(store.parsed.sha256);
     expect(lines()).toMatchObject([
-      { level: 'info', event: 'reload', trigger: 'SIGHUP', result: 'success', sha256: store.parsed.sha256 },
+      { level: 'info', event: 'reload', trigger: 'SIGHUP', result: 'success', sha256: store.policy.sha256 },
     ]);
-    expect(await metric('sallyport_policy_info')).toContain(`${store.parsed.sha256}",mode="observe"`);
+    expect(await metric('sallyport_policy_info')).toContain(`${store.policy.sha256}",mode="observe"`);
     expect(await metric('sallyport_reloads_total{result="success"}')).toContain(' 1');
   });
 
@@ -89,11 +89,11 @@ describe('PolicyStore', () => {
     ['a file that is gone', () => rmSync(path), /does not exist/],
   ])('keeps the running policy for %s, and says why in log, status and metrics', async (_, breakIt, why) => {
     const { store, changes, lines, metric } = await storeOf();
-    const { policy, parsed } = store;
+    const { policy } = store;
     breakIt();
     const outcome = await store.reload('file');
-    expect(outcome).toMatchObject({ result: 'failure', policy: { sha256: parsed.sha256 } });
-    expect([store.policy, store.parsed, changes]).toEqual([policy, parsed, []]);
+    expect(outcome).toMatchObject({ result: 'failure', policy: { sha256: policy.sha256 } });
+    expect([store.policy, changes]).toEqual([policy, []]);
     expect(store.status().lastReloadErrors.join('\n')).toMatch(why);
     const said = lines();
     expect(said.slice(0, -1).every(line => line.level === 'error' && line.event === 'reload_error')).toBe(
@@ -104,7 +104,7 @@ describe('PolicyStore', () => {
       event: 'reload',
       trigger: 'file',
       result: 'failure',
-      sha256: parsed.sha256,
+      sha256: policy.sha256,
     });
     expect(await metric('sallyport_config_last_reload_successful')).toContain(' 0');
     expect(await metric('sallyport_reloads_total{result="failure"}')).toContain(' 1');

@@ -8,22 +8,25 @@ import { Policy } from '../../src/policy/policy.ts';
 import { policyOf, rule } from './reference.ts';
 
 const block = Cidr.parse('10.1.0.0/16');
-const parsed = policyOf([
-  rule('api', ['api.example.com', 'www.example.com']),
-  rule('wild', ['*.cdn.example.com']),
-  rule('office', ['office.example.com'], {
-    from: block === null ? [] : [{ text: '10.1.0.0/16', cidrs: [block] }],
-  }),
-  rule('old', ['old.example.com'], { untilMs: 0 }),
-  rule('paste', ['**.pastebin.com'], { action: 'deny' }),
-]);
-const policy = Policy.from(compilePolicy(parsed));
+const policy = Policy.from(
+  compilePolicy(
+    policyOf([
+      rule('api', ['api.example.com', 'www.example.com']),
+      rule('wild', ['*.cdn.example.com']),
+      rule('office', ['office.example.com'], {
+        from: block === null ? [] : [{ text: '10.1.0.0/16', cidrs: [block] }],
+      }),
+      rule('old', ['old.example.com'], { untilMs: 0 }),
+      rule('paste', ['**.pastebin.com'], { action: 'deny' }),
+    ]),
+  ),
+);
 
 function explained(host: string | null, port = 443): Explanation {
   const hostname = host === null ? null : parseHostname(host);
   const source = IpAddress.parse('192.0.2.1');
   if (source === null || hostname?.ok === false) throw new Error('bad query');
-  return explain(parsed, policy, {
+  return explain(policy, {
     hostname: hostname === null ? null : hostname.hostname,
     port,
     source,

@@ -42,7 +42,7 @@ async function askDaemon(
 
 async function askFile(question: Question, file: string, io: Io): Promise<Explanation> {
   const { policy } = requireLoaded(await loadPolicy(file), file, io);
-  return explain(policy, Policy.from(compilePolicy(policy)), { ...question, nowMs: Date.now() });
+  return explain(Policy.from(compilePolicy(policy)), { ...question, nowMs: Date.now() });
 }
 
 function readQuestion(target: string, from: string): Question {

@@ -1,5 +1,6 @@
-import { loadDaemonConfig, loadPolicy } from '../../config/load.ts';
+import { loadDaemonConfig } from '../../config/load.ts';
 import { Daemon } from '../../daemon/daemon.ts';
+import { PolicyLoader } from '../../daemon/policy-loader.ts';
 import { ListenError } from '../../dataplane/data-plane.ts';
 import { type RunCommand, textOption } from '../command.ts';
 import { DEFAULT_CONFIG } from '../default-config.ts';
@@ -12,8 +13,9 @@ const FAULT_GRACE_MS = 1_000;
 export const run: RunCommand = async (_args, options, io) => {
   const file = textOption(options, 'config') ?? DEFAULT_CONFIG;
   const { config } = requireLoaded(await loadDaemonConfig(file), file, io);
-  const policy = requireLoaded(await loadPolicy(config.policyPath), config.policyPath, io);
-  return serve(new Daemon(config, policy));
+  const loader = new PolicyLoader();
+  const policy = requireLoaded(await loader.loadFirst(config.policyPath), config.policyPath, io);
+  return serve(new Daemon(config, policy, loader));
 };
 
 /** Runs the daemon until a signal or a fault ends it. */
