@@ -1,12 +1,15 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
+import type { Site, SourceSite } from '../observe/site-query.ts';
 import { IpAddress } from '../policy/address.ts';
 import { parseHostname } from '../policy/hostname.ts';
 import { HOSTNAME_FAULTS } from '../tls-sni/index.ts';
-import type { DaemonApi } from './daemon-api.ts';
+import type { DaemonApi, SitesPage } from './daemon-api.ts';
 import { streamJsonList } from './json-list.ts';
+import { readQuery } from './query.ts';
 import { guardRequests, type RequestGuardOptions } from './request-guard.ts';
+import { siteParams } from './site-params.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const MAX_BODY_BYTES = 64 * 1024;
@@ -41,9 +44,20 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     return context.body(body, 200, { 'content-type': contentType });
   });
   app.get('/api/v1/status', context => context.json(daemon.status()));
-  app.get('/api/v1/sites', context =>
-    context.json({ gateway: daemon.status().gateway, sites: daemon.sites() }),
-  );
+  app.get('/api/v1/sites', context => {
+    const query = readQuery(siteParams(daemon.sourceGroups(), Date.now()), context.req.query());
+    if (!query.ok) return context.json({ error: query.error }, 400);
+    const { since, newSince, source, verdict, by, limit } = query.value;
+    const filter = { sinceMs: since, newSinceMs: newSince, sources: source, verdict };
+    const sites = by === 'source' ? daemon.sourceSites(filter) : daemon.sites(filter);
+    const page: SitesPage<Site | SourceSite> = {
+      gateway: daemon.status().gateway,
+      total: sites.length,
+      sites: sites.slice(0, limit),
+    };
+    return context.json(page);
+  });
+  app.post('/api/v1/sites/reset', async context => context.json(await daemon.resetDiscovery()));
   app.get('/api/v1/rules', context => context.body(streamJsonList('rules', daemon.rules()), 200, JSON_TYPE));
   app.get('/api/v1/policy', context => context.json(daemon.status().policy));
   app.post('/api/v1/explain', async context => {

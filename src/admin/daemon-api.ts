@@ -1,8 +1,9 @@
 import type { RuleStatus } from '../observe/rule-hits.ts';
-import type { Site } from '../observe/sites.ts';
+import type { Site, SiteFilter, SourceSite } from '../observe/site-query.ts';
 import type { Mode } from '../policy/decision.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { PolicyQuery } from '../policy/policy.ts';
+import type { SourceGroups } from '../policy/source-groups.ts';
 
 /** What `status` shows. Times are epoch milliseconds. */
 export interface Status {
@@ -45,13 +46,36 @@ export type ReloadOutcome =
   /** The running policy stays. One line a diagnostic: `file:line:col: …`. */
   | { readonly result: 'failure'; readonly policy: PolicyStatus; readonly errors: readonly string[] };
 
+/** What `GET /api/v1/sites` answers. */
+export interface SitesPage<S> {
+  readonly gateway: string;
+  /** Sites that pass the filter; `limit` may have left some out of `sites`. */
+  readonly total: number;
+  readonly sites: readonly S[];
+}
+
+/** What `POST /api/v1/sites/reset` answers. */
+export interface DiscoveryReset {
+  /** Sites that were forgotten. */
+  readonly dropped: number;
+  /** From when on sites and hits are counted now, epoch milliseconds. */
+  readonly sinceMs: number;
+}
+
 export type ExplainQuestion = Pick<PolicyQuery, 'hostname' | 'port' | 'source'>;
 
 /** What the admin HTTP asks of the daemon. */
 export interface DaemonApi {
   isReady(): boolean;
   status(): Status;
-  sites(): Site[];
+  /** The visited sites that pass the filter, in the order first seen. */
+  sites(filter: SiteFilter): Site[];
+  /** The same, for each source apart. */
+  sourceSites(filter: SiteFilter): SourceSite[];
+  /** Of the running policy. */
+  sourceGroups(): SourceGroups;
+  /** Forgets sites and rule hits. */
+  resetDiscovery(): Promise<DiscoveryReset>;
   /** In the order of the policy; decoded one by one as they are taken. */
   rules(): Iterable<RuleStatus>;
   explain(request: ExplainQuestion): Promise<Explanation>;

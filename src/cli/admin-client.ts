@@ -51,11 +51,25 @@ export class AdminClient {
   }
 }
 
-/** Takes the body of an answer that is a 200. Throws CommandFailure with the daemon's own words otherwise. */
+/**
+ * Takes the body of an answer that is a 200. Otherwise throws with the daemon's own words: a UsageError where it says
+ * that the question was wrong, else a CommandFailure.
+ */
 export function expectOk<T>({ status, body }: AdminAnswer): T {
   if (status === 200) return body as T;
   const said = body !== null && typeof body === 'object' && 'error' in body ? String(body.error) : '';
+  if (status === 400 && said !== '') throw new UsageError(said);
   throw new CommandFailure(`the daemon answered ${status}${said === '' ? '' : `: ${said}`}`);
+}
+
+/** The named options that were given, as the parameters of a URL. */
+export function queryOf(options: Options, names: readonly string[]): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const name of names) {
+    const value = textOption(options, name);
+    if (value !== undefined) query.set(name, value);
+  }
+  return query;
 }
 
 function readTokenFile(file: string): string {

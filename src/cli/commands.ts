@@ -14,6 +14,11 @@ const TOKEN: Option = {
   description: 'bearer token for an admin address that asks for one (default: $SALLYPORT_TOKEN)',
 };
 
+const SOURCE: Option = {
+  flags: '--source <source>',
+  description: 'visited from there: an address, a block such as 10.12.4.0/24, or a source group',
+};
+
 /** The command table: from it come parsing, help and the list in the README. */
 export const COMMANDS: readonly Command[] = [
   {
@@ -53,11 +58,24 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'discover',
-    args: '<show>',
-    summary: 'list the sites that were visited',
+    args: '<show|export|reset>',
+    summary: 'list the sites that were visited, export them as CSV, or forget them',
     details:
-      'Sites are counted since the daemon started, whatever became of the flows; the table is bounded.',
-    options: [ADMIN, JSON_OUTPUT],
+      'Sites are counted whatever became of the flows, since the daemon started or, with a store on disk, since the last reset. The table is bounded (sites.maxSites, sites.maxAge). Options pick sites; the counts of a site are always whole. reset also forgets the hits of rules.',
+    options: [
+      { flags: '--since <when>', description: 'seen since then: 7d, 36h, or a date' },
+      { flags: '--new-since <when>', description: 'seen since then and not before' },
+      SOURCE,
+      {
+        flags: '--verdict <verdict>',
+        description: 'with a flow of that verdict: allow, deny, would-deny, ech or mismatch',
+      },
+      { flags: '--limit <n>', description: 'the first n only' },
+      { flags: '--by-source', description: 'each source apart' },
+      ADMIN,
+      TOKEN,
+      JSON_OUTPUT,
+    ],
     load: async () => (await import('./commands/discover.ts')).discover,
   },
   {

@@ -18,24 +18,32 @@ export function scalar<T>(kind: string, examples: string[], parse: (text: string
     });
 }
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: HOUR_MS,
+  d: DAY_MS,
+};
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 * 1024 };
 /** Node's timers and the wire's keepalives hold no more. */
-const MAX_DURATION_MS = 7 * 24 * 3_600_000;
+const MAX_DURATION_MS = 7 * DAY_MS;
 
-/** `250ms`, `5s`, `2m`, `1h` to milliseconds: whole numbers, from `least` to a week. */
-export function parseDuration(text: string, leastMs: number): ScalarResult<number> {
+/** `250ms`, `5s`, `2m`, `1h`, `7d` to milliseconds: whole numbers, from `least` to `most`, a week unless said. */
+export function parseDuration(text: string, leastMs: number, mostMs = MAX_DURATION_MS): ScalarResult<number> {
   const value = parseQuantity(text, DURATION_UNITS);
   if (value === null) {
     const fix = /^\d+$/.test(text)
       ? `write the unit, such as ${text}s`
-      : 'write a whole number and ms, s, m or h, such as 5s';
+      : 'write a whole number and ms, s, m, h or d, such as 5s';
     return { ok: false, message: `${JSON.stringify(text)} is no duration`, fix };
   }
   if (value < leastMs)
     return { ok: false, message: `${text} is too short`, fix: `write at least ${leastMs}ms` };
-  if (value > MAX_DURATION_MS)
-    return { ok: false, message: `${text} is too long`, fix: 'write at most 168h' };
+  if (value > mostMs)
+    return { ok: false, message: `${text} is too long`, fix: `write at most ${mostMs / HOUR_MS}h` };
   return { ok: true, value };
 }
 
@@ -56,7 +64,6 @@ export function parseSize(text: string, least: number, most: number): ScalarResu
 
 const DATE =
   /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?) ?([Zz]|[+-]\d{2}:\d{2}))?$/;
-const DAY_MS = 24 * 3_600_000;
 
 /**
  * An ISO 8601 date or date-time (with its offset) to epoch milliseconds. A date without a time is UTC, and means the

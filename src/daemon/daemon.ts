@@ -1,6 +1,12 @@
 import { availableParallelism, hostname } from 'node:os';
 import { type AdminServer, startAdminServer } from '../admin/admin-server.ts';
-import type { DaemonApi, ExplainQuestion, ReloadOutcome, Status } from '../admin/daemon-api.ts';
+import type {
+  DaemonApi,
+  DiscoveryReset,
+  ExplainQuestion,
+  ReloadOutcome,
+  Status,
+} from '../admin/daemon-api.ts';
 import type { DaemonConfig, Listener as ListenerConfig } from '../config/daemon-config.ts';
 import { formatDiagnostic } from '../config/diagnostics.ts';
 import type { CompiledLoad } from '../config/load-compiled.ts';
@@ -15,12 +21,20 @@ import { Collector } from '../observe/collector.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { RuleHits, type RuleStatus } from '../observe/rule-hits.ts';
-import { type Site, Sites } from '../observe/sites.ts';
+import {
+  listSites,
+  listSourceSites,
+  type Site,
+  type SiteFilter,
+  type SourceSite,
+} from '../observe/site-query.ts';
+import { Sites } from '../observe/sites.ts';
 import { IpAddress } from '../policy/address.ts';
 import { type Explanation, explainInSteps } from '../policy/explain.ts';
 import { type Hostname, parseHostname } from '../policy/hostname.ts';
 import type { Policy } from '../policy/policy.ts';
 import { RuleBook } from '../policy/rule-book.ts';
+import { SourceGroups } from '../policy/source-groups.ts';
 import { createResolver } from '../resolve/create-resolver.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import { packageVersion } from '../version.ts';
@@ -149,8 +163,26 @@ export class Daemon implements DaemonApi {
     };
   }
 
-  sites(): Site[] {
-    return this.#sites.list();
+  sites(filter: SiteFilter): Site[] {
+    return listSites(this.#sites.rows(), filter);
+  }
+
+  sourceSites(filter: SiteFilter): SourceSite[] {
+    return listSourceSites(this.#sites.rows(), filter, this.sourceGroups());
+  }
+
+  sourceGroups(): SourceGroups {
+    return new SourceGroups(new RuleBook(this.#policies.policy).groups());
+  }
+
+  async resetDiscovery(): Promise<DiscoveryReset> {
+    const dropped = this.#sites.clear();
+    this.#ruleHits.clear();
+    this.log.info(`discovery reset: ${dropped} sites forgotten`, {
+      event: 'discovery_reset',
+      sites: dropped,
+    });
+    return { dropped, sinceMs: Date.now() };
   }
 
   *rules(): Generator<RuleStatus> {

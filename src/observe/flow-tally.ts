@@ -34,20 +34,40 @@ export interface RuleCount {
   lastMs: number;
 }
 
-/** What flows to one site did. Times are epoch milliseconds. */
+/** What the flows of one source to one site did. Times are epoch milliseconds. */
 export interface SiteCount {
+  /** The client's address. */
+  readonly source: string;
   /** The hostname, or the destination address of flows that named none. */
   readonly host: string;
   readonly port: number;
-  readonly firstSeenMs: number;
+  firstSeenMs: number;
   lastSeenMs: number;
   readonly states: Record<State, number>;
   readonly actions: Record<Action, number>;
+  /** Flows by what spoke against them, where something did. */
+  readonly reasons: Partial<Record<Reason, number>>;
+  /** Flows whose hello carried Encrypted Client Hello. */
+  ech: number;
+  /** Flows in which a hello after the one that was judged named another host. */
+  switched: number;
+  /** What clients spoke, as bits of `PROTOCOL_BITS`. */
+  protocols: number;
   /** Of the latest flow decided; null when no rule decided it, undefined when none was decided. */
   lastRule: string | null | undefined;
   bytesOut: number;
   bytesIn: number;
 }
+
+/** What was spoken, as a set of bits. */
+export const PROTOCOL_BITS = {
+  tls: 1,
+  http: 2,
+  connect: 4,
+  socks5: 8,
+  tcp: 16,
+  unknown: 32,
+} as const satisfies Readonly<Record<FlowProtocol, number>>;
 
 /** What flows did since the last tally. Plain data: it crosses threads by structured clone. */
 export interface Tally {
@@ -67,7 +87,9 @@ export interface Tally {
 export class FlowTally implements FlowObserver {
   #decisions = new Map<string, DecisionCount>();
   #rules = new Map<string, RuleCount>();
-  #sites = new Map<string, SiteCount>();
+  #sites: SiteCount[] = [];
+  /** By port, source and host: three short looks-up cost less than putting one key together. */
+  #siteIndex = new Map<number, Map<string, Map<string, SiteCount>>>();
   #dialFailures: DialFailure[] = [];
   #sniffSeconds = emptyCounts(SNIFF_BUCKETS);
   #dialSeconds = emptyCounts(DIAL_BUCKETS);
@@ -82,6 +104,9 @@ export class FlowTally implements FlowObserver {
     site.lastSeenMs = event.timeMs;
     site.states[event.state]++;
     site.actions[event.action]++;
+    if (event.reason !== null) site.reasons[event.reason] = (site.reasons[event.reason] ?? 0) + 1;
+    if (event.ech) site.ech++;
+    site.protocols |= PROTOCOL_BITS[event.protocol];
     site.lastRule = event.rule;
   }
 
@@ -89,8 +114,10 @@ export class FlowTally implements FlowObserver {
     count(this.#flowSeconds, FLOW_BUCKETS, event.durationMs / 1_000);
     if (event.dialMs !== null) count(this.#dialSeconds, DIAL_BUCKETS, event.dialMs / 1_000);
     if (event.dialFailure !== null) this.#dialFailures.push(event.dialFailure);
-    const site = event.bytesOut + event.bytesIn > 0 ? this.#site(event) : null;
+    const saysSomething = event.bytesOut + event.bytesIn > 0 || event.reason !== null;
+    const site = saysSomething ? this.#site(event) : null;
     if (site === null) return;
+    if (event.reason !== null) site.switched++;
     site.bytesOut += event.bytesOut;
     site.bytesIn += event.bytesIn;
   }
@@ -100,7 +127,7 @@ export class FlowTally implements FlowObserver {
     const tally: Tally = {
       decisions: [...this.#decisions.values()],
       rules: [...this.#rules.values()],
-      sites: [...this.#sites.values()],
+      sites: this.#sites,
       dialFailures: this.#dialFailures,
       sniffSeconds: this.#sniffSeconds,
       dialSeconds: this.#dialSeconds,
@@ -108,7 +135,8 @@ export class FlowTally implements FlowObserver {
     };
     this.#decisions = new Map();
     this.#rules = new Map();
-    this.#sites = new Map();
+    this.#sites = [];
+    this.#siteIndex = new Map();
     this.#dialFailures = [];
     this.#sniffSeconds = emptyCounts(SNIFF_BUCKETS);
     this.#dialSeconds = emptyCounts(DIAL_BUCKETS);
@@ -134,29 +162,45 @@ export class FlowTally implements FlowObserver {
   }
 
   /** Null for a flow without hostname and address, which is no site. */
-  #site({ hostname, dstIp, dstPort, timeMs }: FlowIdentity & { timeMs: number }): SiteCount | null {
-    const host = hostname ?? dstIp;
+  #site(event: FlowIdentity & { timeMs: number }): SiteCount | null {
+    const { srcIp: source, dstPort: port } = event;
+    const host = event.hostname ?? event.dstIp;
     if (host === null) return null;
-    const key = siteKey(host, dstPort);
-    let site = this.#sites.get(key);
+    let bySource = this.#siteIndex.get(port);
+    if (bySource === undefined) {
+      bySource = new Map();
+      this.#siteIndex.set(port, bySource);
+    }
+    let byHost = bySource.get(source);
+    if (byHost === undefined) {
+      byHost = new Map();
+      bySource.set(source, byHost);
+    }
+    let site = byHost.get(host);
     if (site === undefined) {
-      site = {
-        host,
-        port: dstPort,
-        firstSeenMs: timeMs,
-        lastSeenMs: timeMs,
-        states: { MATCHED: 0, NO_MATCH: 0, DENIED: 0 },
-        actions: { allow: 0, deny: 0, 'would-deny': 0 },
-        lastRule: undefined,
-        bytesOut: 0,
-        bytesIn: 0,
-      };
-      this.#sites.set(key, site);
+      site = emptySite(source, host, port, event.timeMs);
+      byHost.set(host, site);
+      this.#sites.push(site);
     }
     return site;
   }
 }
 
-export function siteKey(host: string, port: number): string {
-  return `${host},${port}`;
+function emptySite(source: string, host: string, port: number, timeMs: number): SiteCount {
+  return {
+    source,
+    host,
+    port,
+    firstSeenMs: timeMs,
+    lastSeenMs: timeMs,
+    states: { MATCHED: 0, NO_MATCH: 0, DENIED: 0 },
+    actions: { allow: 0, deny: 0, 'would-deny': 0 },
+    reasons: {},
+    ech: 0,
+    switched: 0,
+    protocols: 0,
+    lastRule: undefined,
+    bytesOut: 0,
+    bytesIn: 0,
+  };
 }

@@ -37,6 +37,10 @@ export class RuleHits {
     return this.#byName.get(rule) ?? NEVER;
   }
 
+  clear(): void {
+    this.#byName.clear();
+  }
+
   /** The rules that have hits. */
   names(): IterableIterator<string> {
     return this.#byName.keys();

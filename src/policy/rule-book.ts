@@ -4,6 +4,7 @@ import { CIDR, FLAG, GROUP, HOST, RULE, SCALAR, type Sections, TEXT, viewSection
 import { type HostPattern, patternOfNormal } from './pattern.ts';
 import type { Policy } from './policy.ts';
 import type { Location } from './rules.ts';
+import type { NamedBlocks } from './source-groups.ts';
 import { SourceIndex } from './source-index.ts';
 
 /** A pattern of a rule, and where it stands. */
@@ -86,6 +87,21 @@ export class RuleBook {
   isFor(rule: number, source: IpAddress): boolean {
     const set = this.#field(rule, RULE.set);
     return set === 0 || this.#sources.isIn(this.#sources.blockOf(source), set);
+  }
+
+  /** The source groups, in file order. */
+  groups(): NamedBlocks[] {
+    const { groups } = this.#sections;
+    return Array.from({ length: groups.length / GROUP.size }, (_, i) => {
+      const at = i * GROUP.size;
+      const first = groups[at + GROUP.cidrs] ?? 0;
+      return {
+        name: this.#ascii(groups[at + GROUP.name] ?? 0, groups[at + GROUP.nameLength] ?? 0),
+        cidrs: Array.from({ length: groups[at + GROUP.cidrCount] ?? 0 }, (_, cidr) =>
+          this.#cidr(first + cidr),
+        ),
+      };
+    });
   }
 
   /** The groups that hold a source, in file order. */

@@ -40,15 +40,16 @@ export class LruMap<K, V> {
     return entry.value;
   }
 
-  /** Sets the key as the most recently used. Returns whether another one had to go. */
-  set(key: K, value: V): boolean {
+  /** Sets the key as the most recently used. Returns the value that had to go for it, if one had. */
+  set(key: K, value: V): V | undefined {
     this.delete(key);
     const entry: Entry<K, V> = { key, value, older: null, newer: null };
     this.#entries.set(key, entry);
     this.#append(entry);
-    if (this.#entries.size <= this.#maxEntries || this.#oldest === null) return false;
-    this.delete(this.#oldest.key);
-    return true;
+    const oldest = this.#oldest;
+    if (this.#entries.size <= this.#maxEntries || oldest === null) return undefined;
+    this.delete(oldest.key);
+    return oldest.value;
   }
 
   delete(key: K): void {
@@ -56,6 +57,17 @@ export class LruMap<K, V> {
     if (entry === undefined) return;
     this.#entries.delete(key);
     this.#unlink(entry);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#oldest = null;
+    this.#newest = null;
+  }
+
+  /** The value least recently set or used. */
+  oldest(): V | undefined {
+    return this.#oldest?.value;
   }
 
   /** In the order the keys came in, whatever was used since. */

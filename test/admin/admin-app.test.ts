@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { adminApp } from '../../src/admin/admin-app.ts';
-import { FakeDaemon, RULE, SITE, STATUS } from './support.ts';
+import { IpAddress } from '../../src/policy/address.ts';
+import { FakeDaemon, RULE, SITE, SOURCE_SITES, STATUS } from './support.ts';
 
 const HOST = '127.0.0.1:9464';
 
@@ -60,7 +61,9 @@ describe('what the admin HTTP answers', () => {
 
   it.each([
     ['/api/v1/status', STATUS],
-    ['/api/v1/sites', { gateway: 'gw-1', sites: [SITE] }],
+    ['/api/v1/sites', { gateway: 'gw-1', total: 1, sites: [SITE] }],
+    ['/api/v1/sites?by=source', { gateway: 'gw-1', total: 2, sites: SOURCE_SITES }],
+    ['/api/v1/sites?by=source&limit=1', { gateway: 'gw-1', total: 2, sites: SOURCE_SITES.slice(0, 1) }],
     ['/api/v1/rules', { rules: [RULE] }],
     ['/api/v1/policy', STATUS.policy],
   ])('%s', async (path, expected) => {
@@ -79,6 +82,43 @@ describe('what the admin HTTP answers', () => {
     daemon.outcome = { result: 'failure', policy: STATUS.policy, errors: ['policy.yaml:1:1: no'] };
     const { status, text } = await ask({ method: 'POST', path: '/-/reload' }, { daemon });
     expect([status, json(text)]).toEqual([422, daemon.outcome]);
+  });
+
+  it('picks sites by time, source and verdict', async () => {
+    const daemon = new FakeDaemon();
+    const path =
+      '/api/v1/sites?since=2026-01-02&newSince=2026-01-01T12:00:00Z&source=build&verdict=would-deny';
+    expect((await ask({ path }, { daemon })).status).toBe(200);
+    const [filter] = daemon.filters;
+    expect(filter).toMatchObject({
+      sinceMs: Date.UTC(2026, 0, 2),
+      newSinceMs: Date.UTC(2026, 0, 1, 12),
+      verdict: 'would-deny',
+    });
+    expect(
+      ['10.12.4.9', '10.12.5.9'].map(ip =>
+        filter?.sources?.holds(IpAddress.parse(ip) ?? IpAddress.fromV4(0)),
+      ),
+    ).toEqual([true, false]);
+  });
+
+  it.each([
+    ['since=yesterday', /^since: "yesterday" is no moment \(write 7d/],
+    ['newSince=2026-02-30', /^newSince: "2026-02-30" is on no calendar/],
+    ['source=biuld', /^source: "biuld" is no address, block or source group \(.*: build\)$/],
+    ['verdict=dany', /^verdict: .*\(did you mean "deny"\?\)$/],
+    ['limit=0', /^limit: "0" is no number from 1 up/],
+    ['by=rule', /^by: /],
+    ['sinse=7d', /^unknown key "sinse" \(did you mean "since"\?\)$/],
+  ])('says what is wrong with %s', async (query, error) => {
+    const { status, text } = await ask({ path: `/api/v1/sites?${query}` });
+    expect([status, json(text)]).toEqual([400, { error: expect.stringMatching(error) }]);
+  });
+
+  it('forgets the sites, and says how many', async () => {
+    const daemon = new FakeDaemon();
+    const { status, text } = await ask({ method: 'POST', path: '/api/v1/sites/reset' }, { daemon });
+    expect([status, json(text), daemon.resets]).toEqual([200, { dropped: 7, sinceMs: 1 }, 1]);
   });
 
   it.each([

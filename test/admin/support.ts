@@ -1,9 +1,17 @@
-import type { DaemonApi, ExplainQuestion, ReloadOutcome, Status } from '../../src/admin/daemon-api.ts';
+import type {
+  DaemonApi,
+  DiscoveryReset,
+  ExplainQuestion,
+  ReloadOutcome,
+  Status,
+} from '../../src/admin/daemon-api.ts';
 import type { RuleStatus } from '../../src/observe/rule-hits.ts';
-import type { Site } from '../../src/observe/sites.ts';
+import type { Site, SiteFilter, SourceSite } from '../../src/observe/site-query.ts';
+import { Cidr } from '../../src/policy/address.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { type Explanation, explain } from '../../src/policy/explain.ts';
 import { Policy } from '../../src/policy/policy.ts';
+import { SourceGroups } from '../../src/policy/source-groups.ts';
 import { policyOf, rule } from '../policy/reference.ts';
 
 export const STATUS: Status = {
@@ -28,18 +36,30 @@ export const STATUS: Status = {
   logLinesDropped: 0,
 };
 
-export const SITE: Site = {
+const FACTS = {
   host: 'a.example',
   protocol: 'tcp',
   port: 443,
-  firstSeenMs: 1,
-  lastSeenMs: 2,
-  states: { MATCHED: 1, NO_MATCH: 0, DENIED: 0 },
-  actions: { allow: 1, deny: 0, 'would-deny': 0 },
+  firstSeenMs: Date.UTC(2026, 0, 1),
+  lastSeenMs: Date.UTC(2026, 0, 2),
+  flows: 3,
+  states: { MATCHED: 1, NO_MATCH: 2, DENIED: 0 },
+  actions: { allow: 1, deny: 0, 'would-deny': 2 },
+  reasons: { not_allowed: 2 },
+  ech: 1,
+  mismatches: 0,
+  spoke: ['tls', 'connect'],
   lastRule: 'allowed',
   bytesOut: 1,
   bytesIn: 2,
-};
+} as const;
+
+export const SITE: Site = { ...FACTS, sources: 2 };
+
+export const SOURCE_SITES: readonly SourceSite[] = [
+  { ...FACTS, source: '10.12.4.21', groups: ['build'] },
+  { ...FACTS, source: '10.9.9.9', groups: [] },
+];
 
 export const RULE: RuleStatus = {
   name: 'allowed',
@@ -69,8 +89,30 @@ export class FakeDaemon implements DaemonApi {
     return this.current;
   }
 
-  sites(): Site[] {
+  /** What sites were asked for. */
+  readonly filters: SiteFilter[] = [];
+
+  sites(filter: SiteFilter): Site[] {
+    this.filters.push(filter);
     return [SITE];
+  }
+
+  sourceSites(filter: SiteFilter): SourceSite[] {
+    this.filters.push(filter);
+    return [...SOURCE_SITES];
+  }
+
+  sourceGroups(): SourceGroups {
+    const cidr = Cidr.parse('10.12.4.0/24');
+    if (cidr === null) throw new Error('no block');
+    return new SourceGroups([{ name: 'build', cidrs: [cidr] }]);
+  }
+
+  resets = 0;
+
+  async resetDiscovery(): Promise<DiscoveryReset> {
+    this.resets++;
+    return { dropped: 7, sinceMs: 1 };
   }
 
   rules(): RuleStatus[] {

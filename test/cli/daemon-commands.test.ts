@@ -175,20 +175,3 @@ describe('reload', () => {
     });
   });
 });
-
-describe('discover show', () => {
-  it('lists the sites', async () => {
-    const { admin } = await fakeDaemon();
-    expect(await sallyport(['discover', 'show', '--admin', admin])).toEqual({
-      code: 0,
-      out: 'Discovered 1 visited site from VPC of gw-1:\n\na.example,tcp,443\n',
-      err: '',
-    });
-  });
-
-  it('is JSON when asked for it', async () => {
-    const { admin } = await fakeDaemon();
-    const { out } = await sallyport(['discover', 'show', '--json', '--admin', admin]);
-    expect(JSON.parse(out)).toMatchObject({ gateway: 'gw-1', count: 1, sites: [{ host: 'a.example' }] });
-  });
-});

@@ -41,7 +41,11 @@ describe('a command line that is wrong', () => {
     ['a missing argument', ['explain'], /missing required argument/],
     ['an argument too many', ['version', 'now'], /too many arguments/],
     ['an option without its value', ['run', '-c'], /argument missing/],
-    ['an unknown verb', ['discover', 'hide'], /discover hide: no such verb \(discover show\)/],
+    [
+      'an unknown verb',
+      ['discover', 'hide'],
+      /discover hide: no such verb \(discover show, export or reset\)/,
+    ],
     ['an unknown schema', ['schema', 'daemon'], /schema daemon: no such schema \(policy or config\)/],
     [
       'an admin address that is none',

@@ -8,13 +8,17 @@ describe('a duration', () => {
     ['5s', 5000],
     ['2m', 120_000],
     ['1h', 3_600_000],
+    ['7d', 604_800_000],
   ])('%s is %i ms', (text, value) => {
     expect(parseDuration(text, 1)).toEqual({ ok: true, value });
   });
 
-  it.each(['5', '', '5 s', '-5s', '1.5s', '5S', '1d', '0s', '999999h', '5s ', '1e3s'])('%j is none', text => {
-    expect(parseDuration(text, 1).ok).toBe(false);
-  });
+  it.each(['5', '', '5 s', '-5s', '1.5s', '5S', '1w', '0s', '8d', '999999h', '5s ', '1e3s'])(
+    '%j is none',
+    text => {
+      expect(parseDuration(text, 1).ok).toBe(false);
+    },
+  );
 });
 
 describe('a size', () => {

@@ -37,7 +37,7 @@ test('each part of a report goes where it belongs', async () => {
   const { collector, destination, metrics, sites, ruleHits } = collectorOf();
   collector.collect(reportOf(SETTINGS, decision({ rule: 'api' }), close({ bytesOut: 5, bytesIn: 6 })));
   expect(destination.lines.map(line => JSON.parse(line).event)).toEqual(['decision', 'close']);
-  expect(sites.list()).toMatchObject([{ host: 'registry-1.docker.io', bytesOut: 5, bytesIn: 6 }]);
+  expect(sites.rows()).toMatchObject([{ count: { host: 'registry-1.docker.io', bytesOut: 5, bytesIn: 6 } }]);
   expect(ruleHits.of('api').hits).toBe(1);
   const samples = (await metrics.render()).body.split('\n');
   const expected = ['sallyport_rule_hits_total{rule="api"} 1', 'sallyport_flow_seconds_count 1'];
@@ -52,7 +52,7 @@ test('the reports of two threads add up', async () => {
   ];
   for (const report of threads) collector.collect(report);
   expect(destination.lines).toHaveLength(2);
-  expect(sites.list()[0]?.states.NO_MATCH).toBe(2);
+  expect(sites.rows()[0]?.count.states.NO_MATCH).toBe(2);
   expect(ruleHits.of('api').hits).toBe(2);
   expect((await metrics.render()).body).toContain('sallyport_rule_hits_total{rule="api"} 2\n');
 });

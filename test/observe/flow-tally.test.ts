@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DIAL_BUCKETS, FLOW_BUCKETS, SNIFF_BUCKETS } from '../../src/observe/buckets.ts';
-import { FlowTally, type SiteCount, type Tally } from '../../src/observe/flow-tally.ts';
+import { FlowTally, PROTOCOL_BITS, type SiteCount, type Tally } from '../../src/observe/flow-tally.ts';
 import { close, decision, type FlowEvent, tallyOf } from './support.ts';
 
 const timeMs = fc.integer({ min: 0, max: 1_000 });
@@ -10,6 +10,7 @@ const durationMs = fc.oneof(
   fc.constantFrom(0.5, 1, 10, 86_400_000),
 );
 const identity = {
+  srcIp: fc.constantFrom('10.0.0.1', '10.0.0.2'),
   listener: fc.constantFrom('gw', 'gw tls', 'tls'),
   hostname: fc.constantFrom('a.example', 'b.example', null),
   dstIp: fc.constantFrom('192.0.2.1', '192.0.2.2', null),
@@ -24,6 +25,7 @@ const decisions = fc
     action: fc.constantFrom('allow' as const, 'deny' as const, 'would-deny' as const),
     reason: fc.constantFrom('not_allowed' as const, 'rule_denied' as const, null),
     rule: fc.constantFrom('api', 'registries', null),
+    ech: fc.boolean(),
     sniffMs: durationMs,
   })
   .map(decision);
@@ -32,6 +34,7 @@ const closes = fc
     ...identity,
     bytesOut: fc.constantFrom(0, 1, 1_000),
     bytesIn: fc.constantFrom(0, 7),
+    reason: fc.constantFrom('name_mismatch' as const, null),
     durationMs,
     dialMs: fc.option(durationMs),
     dialFailure: fc.constantFrom('refused' as const, 'timeout' as const, null),
@@ -59,9 +62,9 @@ function naive(events: readonly FlowEvent[]): Tally {
       lastMs: alike.at(-1)?.timeMs ?? -1,
     })),
     sites: groups(
-      events.filter(event => 'state' in event || event.bytesOut + event.bytesIn > 0),
-      ({ hostname, dstIp, dstPort }) =>
-        hostname === null && dstIp === null ? null : JSON.stringify([hostname ?? dstIp, dstPort]),
+      events.filter(event => 'state' in event || event.bytesOut + event.bytesIn > 0 || event.reason !== null),
+      ({ srcIp, hostname, dstIp, dstPort }) =>
+        hostname === null && dstIp === null ? null : JSON.stringify([srcIp, hostname ?? dstIp, dstPort]),
     ).map(naiveSite),
     dialFailures: closed.flatMap(({ dialFailure }) => dialFailure ?? []),
     sniffSeconds: buckets(
@@ -85,13 +88,22 @@ function naiveSite(events: readonly [FlowEvent, ...FlowEvent[]]): SiteCount {
   const closed = events.filter(event => 'end' in event);
   const states = (state: string) => decided.filter(event => event.state === state).length;
   const actions = (action: string) => decided.filter(event => event.action === action).length;
+  const reasons = decided.flatMap(({ reason }) => reason ?? []);
+  const protocols = new Set(decided.map(({ protocol }) => PROTOCOL_BITS[protocol]));
   return {
+    source: first.srcIp,
     host: first.hostname ?? first.dstIp ?? '',
     port: first.dstPort,
     firstSeenMs: first.timeMs,
     lastSeenMs: decided.at(-1)?.timeMs ?? first.timeMs,
     states: { MATCHED: states('MATCHED'), NO_MATCH: states('NO_MATCH'), DENIED: states('DENIED') },
     actions: { allow: actions('allow'), deny: actions('deny'), 'would-deny': actions('would-deny') },
+    reasons: Object.fromEntries(
+      [...new Set(reasons)].map(reason => [reason, reasons.filter(other => other === reason).length]),
+    ),
+    ech: decided.filter(({ ech }) => ech).length,
+    switched: closed.filter(({ reason }) => reason !== null).length,
+    protocols: [...protocols].reduce((sum, bit) => sum + bit, 0),
     lastRule: decided.at(-1)?.rule,
     bytesOut: closed.reduce((sum, { bytesOut }) => sum + bytesOut, 0),
     bytesIn: closed.reduce((sum, { bytesIn }) => sum + bytesIn, 0),
@@ -143,6 +155,19 @@ describe('a tally', () => {
     const { decisions: alike, rules, sites } = tally.take();
     expect([alike.length, rules.length, sites.length]).toEqual([1, 1, 1]);
     expect([alike[0]?.flows, rules[0]?.hits, sites[0]?.states.NO_MATCH]).toEqual([10_000, 10_000, 10_000]);
+  });
+
+  test('keeps a site apart for each source, host and port, however they are mixed', () => {
+    const tally = new FlowTally();
+    const ways = [10, 11].flatMap(ip =>
+      ['a', 'b'].flatMap(host => [443, 8443].map(port => ({ ip, host, port }))),
+    );
+    for (const { ip, host, port } of [...ways, ...ways])
+      tally.decided(decision({ srcIp: `10.0.0.${ip}`, hostname: `${host}.example`, dstPort: port }));
+    const { sites } = tally.take();
+    expect(sites.map(({ source, host, port, states }) => [source, host, port, states.NO_MATCH])).toEqual(
+      ways.map(({ ip, host, port }) => [`10.0.0.${ip}`, `${host}.example`, port, 2]),
+    );
   });
 
   test('makes no site of a flow that moved no bytes', () => {

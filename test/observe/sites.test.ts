@@ -13,28 +13,35 @@ function visits(...hostnames: readonly string[]): FlowEvent[] {
   return hostnames.map(hostname => decision({ hostname }));
 }
 
-describe('a site', () => {
+const counts = (sites: Sites) => sites.rows().map(({ count }) => count);
+const hosts = (sites: Sites) => counts(sites).map(({ host }) => host);
+
+describe('a row', () => {
   const flows = [
-    decision({ timeMs: 1_000 }),
+    decision({ timeMs: 1_000, ech: true, protocol: 'connect' }),
     decision({ timeMs: 2_000, state: 'MATCHED', action: 'allow', reason: null, rule: 'registries' }),
-    close({ bytesOut: 10, bytesIn: 20 }),
+    close({ bytesOut: 10, bytesIn: 20, reason: 'name_mismatch' }),
     close({ bytesOut: 1, bytesIn: 2 }),
   ];
   test.each<[string, (sites: Sites) => void]>([
     ['from one report', sites => sites.add(tallyOf(...flows).sites)],
     ['from a report each', sites => sitesAfter(sites, ...flows)],
-  ])('sums up its flows %s', (_sentence, feed) => {
+  ])('sums up the flows of a source to a site %s', (_sentence, feed) => {
     const sites = new Sites();
     feed(sites);
-    expect(sites.list()).toEqual([
+    expect(counts(sites)).toEqual([
       {
+        source: '10.12.4.21',
         host: 'registry-1.docker.io',
-        protocol: 'tcp',
         port: 443,
         firstSeenMs: 1_000,
         lastSeenMs: 2_000,
         states: { MATCHED: 1, NO_MATCH: 1, DENIED: 0 },
         actions: { allow: 1, deny: 0, 'would-deny': 1 },
+        reasons: { not_allowed: 1 },
+        ech: 1,
+        switched: 1,
+        protocols: 1 + 4,
         lastRule: 'registries',
         bytesOut: 11,
         bytesIn: 22,
@@ -44,12 +51,21 @@ describe('a site', () => {
 
   test('whose latest flow no rule decided has no last rule', () => {
     const sites = sitesAfter(new Sites(), decision({ rule: 'old' }), decision({ rule: null }), close());
-    expect(sites.list()[0]?.lastRule).toBeNull();
+    expect(counts(sites)[0]?.lastRule).toBeNull();
   });
 
   test('is not seen again by the close of its flow', () => {
     const sites = sitesAfter(new Sites(), decision({ timeMs: 1_000 }), close({ timeMs: 9_000 }));
-    expect(sites.list()[0]?.lastSeenMs).toBe(1_000);
+    expect(counts(sites)[0]?.lastSeenMs).toBe(1_000);
+  });
+
+  test('keeps its times in order when the clock is set back, and its rule up to date', () => {
+    const sites = sitesAfter(
+      new Sites(),
+      decision({ timeMs: 9_000, rule: 'old' }),
+      decision({ timeMs: 5_000, rule: 'new' }),
+    );
+    expect(counts(sites)).toMatchObject([{ firstSeenMs: 5_000, lastSeenMs: 9_000, lastRule: 'new' }]);
   });
 });
 
@@ -62,53 +78,82 @@ describe('a flow', () => {
   ];
   test.each(cases)('%s', (_sentence, overrides, expected) => {
     const sites = sitesAfter(new Sites(), decision(overrides), close());
-    expect(sites.list().map(({ host, port }) => `${host}:${port}`)).toEqual(expected);
+    expect(counts(sites).map(({ host, port }) => `${host}:${port}`)).toEqual(expected);
   });
 });
 
-test('another port is another site', () => {
+test('another port is another site, another source is the same one', () => {
   const sites = new Sites();
-  sites.add(tallyOf(decision(), decision({ dstPort: 8443 })).sites);
-  expect(sites.list().map(site => site.port)).toEqual([443, 8443]);
+  sites.add(tallyOf(decision(), decision({ dstPort: 8443 }), decision({ srcIp: '10.0.0.1' })).sites);
+  expect(counts(sites).map(({ source, port }) => [source, port])).toEqual([
+    ['10.12.4.21', 443],
+    ['10.12.4.21', 8443],
+    ['10.0.0.1', 443],
+  ]);
+  expect(sites.size).toBe(2);
 });
 
-test('sites are listed in the order first seen, whatever was seen since', () => {
+test('rows are in the order first seen, whatever was seen since', () => {
   const sites = sitesAfter(new Sites(), ...visits('b.example', 'a.example', 'b.example'));
-  expect(sites.list().map(site => site.host)).toEqual(['b.example', 'a.example']);
+  expect(hosts(sites)).toEqual(['b.example', 'a.example']);
 });
 
-test('the site seen longest ago makes room, and its late bytes bring it not back', () => {
-  const sites = sitesAfter(
-    new Sites(2),
-    ...visits('a.example', 'b.example', 'a.example', 'c.example'),
-    close({ hostname: 'b.example' }),
-  );
-  expect(sites.list().map(site => site.host)).toEqual(['a.example', 'c.example']);
-  expect(sites.evictions).toBe(1);
+describe('room', () => {
+  test('is made by the row seen longest ago, and its late bytes bring it not back', () => {
+    const sites = sitesAfter(
+      new Sites({ maxSites: 2 }),
+      ...visits('a.example', 'b.example', 'a.example', 'c.example'),
+      close({ hostname: 'b.example' }),
+    );
+    expect(hosts(sites)).toEqual(['a.example', 'c.example']);
+    expect([sites.size, sites.evictions]).toEqual([2, 1]);
+  });
+
+  test('is not kept by late bytes', () => {
+    const sites = sitesAfter(
+      new Sites({ maxSites: 2 }),
+      ...visits('a.example', 'b.example'),
+      close({ hostname: 'a.example' }),
+      ...visits('c.example'),
+    );
+    expect(hosts(sites)).toEqual(['b.example', 'c.example']);
+  });
+
+  test('is bounded under a hundred thousand random names, were they all in one report', () => {
+    const reporter = new Reporter({ format: 'json', gateway: 'gw', saysFlows: false });
+    for (let i = 0; i < 100_000; i++) reporter.decided(decision({ hostname: `n${i}.example` }));
+    const sites = new Sites({ maxSites: 500 });
+    sites.add(reporter.take().tally.sites);
+    expect([sites.size, sites.rows().length, sites.evictions]).toEqual([500, 500, 99_500]);
+  });
 });
 
-test('late bytes are no use: they keep no site from making room', () => {
-  const sites = sitesAfter(
-    new Sites(2),
-    ...visits('a.example', 'b.example'),
-    close({ hostname: 'a.example' }),
-    ...visits('c.example'),
-  );
-  expect(sites.list().map(site => site.host)).toEqual(['b.example', 'c.example']);
+describe('age', () => {
+  const at = (timeMs: number, hostname: string) => decision({ timeMs, hostname });
+  const aged = (...events: readonly FlowEvent[]) => sitesAfter(new Sites({ maxAgeMs: 1_000 }), ...events);
+
+  test('takes what was not seen for so long', () => {
+    const sites = aged(
+      at(0, 'old.example'),
+      at(0, 'again.example'),
+      at(900, 'again.example'),
+      at(950, 'new.example'),
+    );
+    sites.prune(1_500);
+    expect(hosts(sites)).toEqual(['again.example', 'new.example']);
+    expect([sites.size, sites.evictions]).toEqual([2, 0]);
+  });
+
+  test('takes nothing when the clock is set back', () => {
+    const sites = aged(at(5_000, 'a.example'), at(5_100, 'b.example'));
+    sites.prune(10);
+    expect(sites.size).toBe(2);
+  });
 });
 
-test('a hundred thousand random names leave no more than the bound, were they all in one report', () => {
-  const reporter = new Reporter({ format: 'json', gateway: 'gw', saysFlows: false });
-  for (let i = 0; i < 100_000; i++) reporter.decided(decision({ hostname: `n${i}.example` }));
-  const sites = new Sites(500);
-  sites.add(reporter.take().tally.sites);
-  expect(sites.size).toBe(500);
-  expect(sites.evictions).toBe(99_500);
-});
-
-test('a list is a copy', () => {
-  const sites = sitesAfter(new Sites(), decision());
-  const before = sites.list();
-  sitesAfter(sites, decision());
-  expect(before[0]?.states.NO_MATCH).toBe(1);
+test('what is cleared is counted, and counting starts anew', () => {
+  const sites = sitesAfter(new Sites(), ...visits('a.example', 'b.example'), decision({ srcIp: '10.0.0.1' }));
+  expect(sites.clear()).toBe(3);
+  expect([sites.size, sites.rows()]).toEqual([0, []]);
+  expect(hosts(sitesAfter(sites, ...visits('c.example')))).toEqual(['c.example']);
 });

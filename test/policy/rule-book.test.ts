@@ -35,6 +35,7 @@ describe('the rule book of a compiled policy', () => {
             rule.from.length === 0 || rule.from.some(item => item.cidrs.some(cidr => cidr.contains(source))),
           );
         }
+        expect(book.groups()).toEqual(parsed.sources.map(({ name, cidrs }) => ({ name, cidrs })));
         expect(book.groupsOf(source)).toEqual(
           parsed.sources
             .filter(group => group.cidrs.some(cidr => cidr.contains(source)))

@@ -18,7 +18,7 @@ test('behaves as a list that is searched and cut, whatever is done to it', () =>
         switch (verb) {
           case 'set': {
             const evicts = others.length === 3;
-            expect(map.set(key, step)).toBe(evicts);
+            expect(map.set(key, step)).toBe(evicts ? others[0]?.[1] : undefined);
             model = [...(evicts ? others.slice(1) : others), [key, step]];
             break;
           }
@@ -29,11 +29,16 @@ test('behaves as a list that is searched and cut, whatever is done to it', () =>
           case 'peek':
             expect(map.peek(key)).toBe(known?.[1]);
             break;
+          case 'clear':
+            map.clear();
+            model = [];
+            break;
           default:
             map.delete(key);
             model = others;
         }
         expect(map.size).toBe(model.length);
+        expect(map.oldest()).toBe(model[0]?.[1]);
         // Values are the step they were set at, and set moves a key to the end: that is the order they came in.
         expect(map.values()).toEqual(model.map(([, value]) => value).toSorted((a, b) => a - b));
       }
