@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { pinned } from './cores.ts';
-import type { BulkResult, FlowsResult, LoadOrder, LoadReport } from './load/orders.ts';
+import type { BulkResult, FlowsResult, LoadOrder, LoadReport, Target } from './load/orders.ts';
 
 export type AgentName = 'backend' | 'load';
 
@@ -20,6 +20,10 @@ export class Agent {
     const file = fileURLToPath(new URL(`./agents/${name}.js`, import.meta.url));
     this.#name = name;
     this.#child = fork(file, [...args], { execPath: command, execArgv: rest });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   send(message: object): void {
@@ -66,6 +70,11 @@ export class LoadAgent {
     const report = await this.#done(order);
     if (report.type !== 'bulk') throw new Error(`the load agent answered ${report.type}`);
     return report.result;
+  }
+
+  async isAnswered(target: Target): Promise<boolean> {
+    const report = await this.#done({ type: 'probe', target });
+    return report.type === 'probed' && report.isAnswered;
   }
 
   async release(): Promise<void> {

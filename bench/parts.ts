@@ -11,7 +11,12 @@ import {
 } from './proxies/peers.ts';
 import { sallyport } from './proxies/sallyport.ts';
 import type { Section } from './report/section.ts';
+import { measureBulk } from './scenarios/bulk.ts';
+import { measureConcurrency } from './scenarios/concurrency.ts';
+import { measureIdleFlows } from './scenarios/idle-flows.ts';
 import { measureShortFlows } from './scenarios/short-flows.ts';
+import { measureStartUp } from './scenarios/start-up.ts';
+import { measureSystemCalls } from './scenarios/system-calls.ts';
 import type { Stage } from './stage.ts';
 
 /** A part of the bench, which can be run alone. */
@@ -25,6 +30,14 @@ const EPOLL_ENFORCE = sallyport({ dataplane: 'epoll', mode: 'enforce' });
 const EPOLL_OBSERVE = sallyport({ dataplane: 'epoll', mode: 'observe' });
 const PORTABLE_ENFORCE = sallyport({ dataplane: 'portable', mode: 'enforce' });
 const PORTABLE_OBSERVE = sallyport({ dataplane: 'portable', mode: 'observe' });
+
+const BEST: readonly Contestant[] = [
+  EPOLL_ENFORCE,
+  HAPROXY_TUNED,
+  NGINX_TUNED,
+  SNIPROXY_QUIET,
+  PORTABLE_ENFORCE,
+];
 
 const CONNECT: readonly Contestant[] = [
   sallyport({ dataplane: 'epoll', mode: 'enforce', opening: 'connect' }),
@@ -78,6 +91,59 @@ export const PARTS: readonly Part[] = [
         isSerious: isEpollOrPeer,
         opening: 'connect',
       }),
+    }),
+  },
+  {
+    name: 'bulk',
+    summary: 'one flow with 2 GiB, down and up: CPU a GB, GB a second',
+    run: async stage => ({
+      title: 'Bulk',
+      text: 'The load discards what it receives in the kernel, so that it is not the one to be measured.',
+      tables: await measureBulk(stage, [
+        EPOLL_ENFORCE,
+        HAPROXY_TUNED,
+        HAPROXY_DEFAULT,
+        NGINX_TUNED,
+        NGINX_DEFAULT,
+        SNIPROXY_QUIET,
+        PORTABLE_ENFORCE,
+      ]),
+    }),
+  },
+  {
+    name: 'idle',
+    summary: 'memory at 0, 1 000 and 5 000 idle flows',
+    run: async stage => ({
+      title: 'Idle flows',
+      text: 'A fresh process, then flows that had their answer and say nothing more. The kernel keeps the sockets; that is the same for all and not counted.',
+      tables: await measureIdleFlows(stage, BEST),
+    }),
+  },
+  {
+    name: 'start',
+    summary: 'start to ready',
+    run: async stage => ({
+      title: 'Start',
+      text: 'On one core, with warm file caches.',
+      tables: await measureStartUp(stage, BEST),
+    }),
+  },
+  {
+    name: 'concurrency',
+    summary: 'flows a second with 1 to 5 000 flows at a time',
+    run: async stage => ({
+      title: 'Concurrency',
+      text: 'Closed loop: is there a cliff?',
+      tables: await measureConcurrency(stage, [EPOLL_ENFORCE, HAPROXY_TUNED, NGINX_TUNED]),
+    }),
+  },
+  {
+    name: 'calls',
+    summary: 'system calls a short flow, by name',
+    run: async stage => ({
+      title: 'System calls',
+      text: 'Counted by strace, which slows everything down: some calls are made less often at speed, where one wake-up serves several flows.',
+      tables: await measureSystemCalls(stage, BEST),
     }),
   },
 ];

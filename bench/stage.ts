@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Agent, LoadAgent } from './agent.ts';
 import type { Cores } from './cores.ts';
 import type { Target } from './load/orders.ts';
+import { type Activity, startActivityClock } from './measure/activity.ts';
 import type { Contestant } from './proxies/contestant.ts';
 import { isInstalled, type LaunchOptions, launch, type Running } from './proxies/launch.ts';
 import type { Scope } from './scope.ts';
@@ -9,6 +10,10 @@ import type { Scope } from './scope.ts';
 const FIRST_PORT = 21_000;
 /** Several addresses of a proxy keep the ports in TIME_WAIT apart. */
 const LOOPBACK_HOSTS = Array.from({ length: 16 }, (_, i) => `127.0.0.${i + 1}`);
+/** A measurement during which other programs had more of a core than this is taken again, */
+const MAX_OTHERS_SHARE = 0.15;
+/** so many times. */
+const MAX_REPEATS = 3;
 
 /** How much is measured. */
 export interface Extent {
@@ -21,22 +26,26 @@ export interface Extent {
   readonly proxies: readonly string[];
 }
 
-/** What every part of the bench plays on: cores, the load agent, a backend, and a place for files. */
-export class Stage {
+export interface StageOptions {
   readonly extent: Extent;
   readonly cores: Cores;
-  readonly load: LoadAgent;
+  /** A temporary directory, whose owner removes it. */
+  readonly dir: string;
   readonly progress: (text: string) => void;
-  readonly #dir: string;
+}
+
+/** What every part of the bench plays on: cores, the load agent, a backend, and a place for files. */
+export class Stage {
+  readonly options: StageOptions;
+  readonly load: LoadAgent;
+  readonly #agents: readonly Agent[];
   readonly #backendPort: number;
   #launched = 0;
 
-  private constructor(options: StageOptions, load: LoadAgent, backendPort: number) {
-    this.extent = options.extent;
-    this.cores = options.cores;
-    this.progress = options.progress;
-    this.#dir = options.dir;
-    this.load = load;
+  private constructor(options: StageOptions, agents: { load: Agent; backend: Agent }, backendPort: number) {
+    this.options = options;
+    this.load = new LoadAgent(agents.load);
+    this.#agents = [agents.load, agents.backend];
     this.#backendPort = backendPort;
   }
 
@@ -46,7 +55,20 @@ export class Stage {
     const { port } = await backend.message<{ port: number }>();
     const load = new Agent('load', options.cores.load);
     scope.add(() => load.end());
-    return new Stage(options, new LoadAgent(load), port);
+    return new Stage(options, { load, backend }, port);
+  }
+
+  get extent(): Extent {
+    return this.options.extent;
+  }
+
+  /** `full`, or `quick` where it is only to be seen that things work. */
+  size(full: number, quick: number): number {
+    return this.extent.isQuick ? quick : full;
+  }
+
+  progress(text: string): void {
+    this.options.progress(text);
   }
 
   /** The backend itself. */
@@ -71,22 +93,46 @@ export class Stage {
   async start(scope: Scope, proxy: Contestant, options: Partial<LaunchOptions> = {}): Promise<Running> {
     const n = this.#launched++;
     const running = await launch(proxy, {
-      dir: join(this.#dir, String(n)),
-      cores: this.cores.proxy,
+      dir: join(this.options.dir, String(n)),
+      cores: this.options.cores.proxy,
       port: FIRST_PORT + 2 * n,
       hosts: LOOPBACK_HOSTS,
       backend: { host: '127.0.0.1', port: this.#backendPort },
+      isAnswered: target => this.load.isAnswered(target),
       ...options,
     });
     scope.add(() => running.stop());
     return running;
   }
-}
 
-export interface StageOptions {
-  readonly extent: Extent;
-  readonly cores: Cores;
-  /** A temporary directory, whose owner removes it. */
-  readonly dir: string;
-  readonly progress: (text: string) => void;
+  /**
+   * Runs `work` and says who used the cores meanwhile. Where other programs did, it is run again, and the least
+   * disturbed run counts.
+   */
+  async watch<T>(
+    running: Running | null,
+    work: () => Promise<T>,
+  ): Promise<{ result: T; activity: Activity }> {
+    const repeats = this.extent.isQuick ? 0 : MAX_REPEATS;
+    let best = await this.#watchOnce(running, work);
+    for (let i = 0; i < repeats && best.activity.othersShare > MAX_OTHERS_SHARE; i++) {
+      this.progress(`disturbed (${(best.activity.othersShare * 100).toFixed(0)} % of a core), again`);
+      const next = await this.#watchOnce(running, work);
+      if (next.activity.othersShare < best.activity.othersShare) best = next;
+    }
+    return best;
+  }
+
+  async #watchOnce<T>(running: Running | null, work: () => Promise<T>) {
+    const { cores } = this.options;
+    const activity = startActivityClock({
+      proxy: running?.pid ?? null,
+      load: this.#agents.map(({ pid }) => pid),
+      cores: [...new Set([...cores.proxy, ...cores.load, ...cores.backend])],
+    });
+    const result = await work();
+    const went = { result, activity: activity() };
+    running?.trimLog();
+    return went;
+  }
 }

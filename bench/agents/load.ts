@@ -5,6 +5,7 @@ import { runClosedLoop } from '../load/closed-loop.ts';
 import { HeldFlows } from '../load/held-flows.ts';
 import { runOpenLoop } from '../load/open-loop.ts';
 import type { FlowsResult, LoadOrder, LoadReport } from '../load/orders.ts';
+import { isAnswered } from '../load/probe.ts';
 
 // The client of every run: takes one order after the other, and works in its own event loop until each is done.
 const loop = new EventLoop(loadFfi());
@@ -29,6 +30,8 @@ function obey(order: LoadOrder): LoadReport {
       return flows(runOpenLoop(loop, order));
     case 'bulk':
       return { type: 'bulk', result: runBulk(loop, order) };
+    case 'probe':
+      return { type: 'probed', isAnswered: isAnswered(loop, order.target) };
     case 'hold':
       return flows(held.open(order));
     case 'release':

@@ -27,6 +27,8 @@ export type LoadOrder =
     }
   /** One flow that moves data in one direction. */
   | ({ readonly type: 'bulk'; readonly target: Target } & BulkCommand)
+  /** One short flow, which may fail. */
+  | { readonly type: 'probe'; readonly target: Target }
   /** Opens `flows` flows up to their answers and keeps them. */
   | { readonly type: 'hold'; readonly target: Target; readonly flows: number }
   /** Closes those that are kept. */
@@ -49,5 +51,6 @@ export interface BulkResult {
 export type LoadReport =
   | { readonly type: 'flows'; readonly result: FlowsResult }
   | { readonly type: 'bulk'; readonly result: BulkResult }
+  | { readonly type: 'probed'; readonly isAnswered: boolean }
   | { readonly type: 'released' }
   | { readonly type: 'failed'; readonly message: string };

@@ -1,24 +1,22 @@
-import { readFileSync } from 'node:fs';
+import { read } from './process-tree.ts';
 
-/** Measures from now on: the returned function says which share of the time since then the cores were busy, 0 to 1. */
+const TICKS_A_SECOND = 100;
+
+/** Measures from now on: the returned function says for how many seconds in all these cores have been busy since. */
 export function startBusyClock(cores: readonly number[]): () => number {
-  const before = ticks(cores);
-  return () => {
-    const after = ticks(cores);
-    const all = after.all - before.all;
-    return all > 0 ? 1 - (after.idle - before.idle) / all : Number.NaN;
-  };
+  const before = busySeconds(cores);
+  return () => busySeconds(cores) - before;
 }
 
 /** `cpuN user nice system idle iowait irq softirq steal …` */
-function ticks(cores: readonly number[]): { all: number; idle: number } {
-  let [all, idle] = [0, 0];
-  for (const line of readFileSync('/proc/stat', 'latin1').split('\n')) {
-    const [name, ...fields] = line.split(' ');
-    if (!cores.some(core => name === `cpu${core}`)) continue;
-    const counts = fields.slice(0, 8).map(Number);
-    all += counts.reduce((sum, count) => sum + count, 0);
-    idle += (counts[3] ?? 0) + (counts[4] ?? 0);
+function busySeconds(cores: readonly number[]): number {
+  const names = new Set(cores.map(core => `cpu${core}`));
+  let ticks = 0;
+  for (const line of read('/proc/stat').split('\n')) {
+    const [name = '', ...fields] = line.split(' ');
+    if (!names.has(name)) continue;
+    const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = fields.map(Number);
+    ticks += user + nice + system + irq + softirq;
   }
-  return { all, idle };
+  return ticks / TICKS_A_SECOND;
 }

@@ -14,7 +14,6 @@ import { endOf } from '../agent.ts';
 import { pinned } from '../cores.ts';
 import type { Target } from '../load/orders.ts';
 import type { Contestant } from './contestant.ts';
-import { isAnswered } from './probe.ts';
 
 const PEERS = fileURLToPath(new URL('../../../bench/peers/', import.meta.url));
 const STOP_TIMEOUT_MS = 3_000;
@@ -28,8 +27,10 @@ export interface Running {
   readonly pid: number;
   readonly child: ChildProcess;
   readonly target: Target;
-  /** Its directory: configuration and log. */
+  /** A directory for what it writes, */
   readonly dir: string;
+  /** and that of its configuration. */
+  readonly configDir: string;
   /** From its start to the first answered flow. */
   readonly readyMs: number;
   /** Empties its log, which would fill the disk in the long run. */
@@ -42,9 +43,13 @@ export interface LaunchOptions {
   readonly cores: readonly number[];
   /** Free, and the next one too. */
   readonly port: number;
-  /** The addresses it is reached at. */
+  /** The addresses that its clients dial. */
   readonly hosts: readonly string[];
+  /** The port that its clients dial; absent: its own. */
+  readonly dialPort?: number;
   readonly backend: { readonly host: string; readonly port: number };
+  /** Sends a flow and says whether it was answered. */
+  readonly isAnswered: (target: Target) => Promise<boolean>;
   /** Goes before the command: `ip netns exec NAME`. */
   readonly prefix?: readonly string[];
   /** Where its standard output goes instead of to a file; stays the caller's. */
@@ -59,8 +64,10 @@ export function isInstalled({ binary }: Contestant): boolean {
 /** Starts a proxy and waits until a flow through it is answered. */
 export async function launch(proxy: Contestant, options: LaunchOptions): Promise<Running> {
   const { dir, port, backend } = options;
-  mkdirSync(dir, { recursive: true });
-  writeFiles(proxy, dir, {
+  // Apart from the logs: some proxies watch the directory of their configuration.
+  const config = join(dir, 'config');
+  mkdirSync(config, { recursive: true });
+  writeFiles(proxy, config, {
     PORT: String(port),
     CONNECTPORT: String(port + 1),
     BACKEND: `${backend.host}:${backend.port}`,
@@ -72,7 +79,7 @@ export async function launch(proxy: Contestant, options: LaunchOptions): Promise
   const isConnect = proxy.opening === 'connect';
   const target: Target = {
     hosts: options.hosts,
-    port: isConnect && proxy.software === 'sallyport' ? port + 1 : port,
+    port: options.dialPort ?? (isConnect && proxy.software === 'sallyport' ? port + 1 : port),
     connectTo: isConnect ? backend.port : null,
   };
   const log = join(dir, 'stdout.log');
@@ -84,16 +91,20 @@ export async function launch(proxy: Contestant, options: LaunchOptions): Promise
   ];
   const begunMs = performance.now();
   const child = spawn(command, args, {
+    cwd: dir,
     stdio: ['ignore', fd, openSync(join(dir, 'stderr.log'), 'a')],
     env: { ...process.env, ...proxy.env, ...options.env },
   });
   if (options.logFd === undefined) closeSync(fd);
   const stop = () => stopped(child);
   try {
-    await untilAnswered(child, target, () => readFileSync(join(dir, 'stderr.log'), 'utf8'));
+    await untilAnswered(child, () => options.isAnswered(target));
   } catch (error) {
     await stop();
-    throw new Error(`${proxy.name} did not start: ${error instanceof Error ? error.message : error}`);
+    const said = readFileSync(join(dir, 'stderr.log'), 'utf8');
+    throw new Error(
+      `${proxy.name} did not start: ${error instanceof Error ? error.message : error}\n${said}`,
+    );
   }
   return {
     proxy,
@@ -101,6 +112,7 @@ export async function launch(proxy: Contestant, options: LaunchOptions): Promise
     child,
     target,
     dir,
+    configDir: config,
     readyMs: performance.now() - begunMs,
     trimLog: () => {
       if (existsSync(log)) truncateSync(log);
@@ -121,13 +133,13 @@ function writeFiles(proxy: Contestant, dir: string, values: Readonly<Record<stri
   }
 }
 
-async function untilAnswered(child: ChildProcess, target: Target, said: () => string): Promise<void> {
+async function untilAnswered(child: ChildProcess, isAnswered: () => Promise<boolean>): Promise<void> {
   const giveUpMs = performance.now() + START_TIMEOUT_MS;
-  while (!(await isAnswered(target))) {
+  while (!(await isAnswered())) {
     if (child.exitCode !== null || child.signalCode !== null) {
-      throw new Error(`it ended with ${child.exitCode ?? child.signalCode}: ${said()}`);
+      throw new Error(`it ended with ${child.exitCode ?? child.signalCode}`);
     }
-    if (performance.now() > giveUpMs) throw new Error(`no answer in ${START_TIMEOUT_MS / 1000} s: ${said()}`);
+    if (performance.now() > giveUpMs) throw new Error(`no answer in ${START_TIMEOUT_MS / 1000} s`);
     await new Promise(resolve => setTimeout(resolve, PROBE_PAUSE_MS));
   }
 }

@@ -1,6 +1,6 @@
 import type { FlowsResult, LoadOrder, Target } from '../load/orders.ts';
-import { startBusyClock } from '../measure/busy.ts';
-import { type CpuTime, startCpuClock, totalOf } from '../measure/cpu.ts';
+import type { Activity } from '../measure/activity.ts';
+import { type CpuTime, totalOf } from '../measure/cpu.ts';
 import { median } from '../measure/statistics.ts';
 import type { Contestant } from '../proxies/contestant.ts';
 import type { Running } from '../proxies/launch.ts';
@@ -16,9 +16,7 @@ const MAX_LOAD = 0.95;
 /** One measurement of short flows. */
 interface Sample {
   readonly result: FlowsResult;
-  /** Null without a proxy. */
-  readonly cpu: CpuTime | null;
-  readonly busy: number;
+  readonly activity: Activity;
 }
 
 /** Someone who serves short flows: a proxy, or the backend itself. */
@@ -47,17 +45,17 @@ export function measureShortFlows(
   { proxies, isSerious, opening = 'hello' }: ShortFlowsOptions,
 ): Promise<Table[]> {
   return scoped(async scope => {
-    const { isQuick, rounds } = stage.extent;
+    const { rounds } = stage.extent;
     const players: Player[] = [player('no proxy', null, stage.direct(opening))];
     for (const proxy of stage.cast(proxies)) {
       stage.progress(`${proxy.name}: starting and warming up`);
       const running = await stage.start(scope, proxy);
       players.push(player(proxy.name, running, running.target));
-      await stage.load.flows(closedLoop(running.target, isQuick ? 1_000 : 20_000));
+      await stage.load.flows(closedLoop(running.target, stage.size(20_000, 1_000)));
     }
     await inRounds(rounds, players, async (who, round) => {
       stage.progress(`${who.name}: closed loop, round ${round} of ${rounds}`);
-      who.closed.push(await sample(stage, who, closedLoop(who.target, isQuick ? 1_500 : 20_000)));
+      who.closed.push(await sample(stage, who, closedLoop(who.target, stage.size(20_000, 1_500))));
     });
     const rates = stage.extent.rate === null ? chooseRates(players, isSerious) : [stage.extent.rate];
     for (const rate of rates) {
@@ -68,7 +66,7 @@ export function measureShortFlows(
           type: 'open',
           target: who.target,
           flowsPerSecond: rate,
-          seconds: isQuick ? 0.3 : 2.5,
+          seconds: stage.size(2.5, 0.3),
         };
         const samples = who.open.get(rate) ?? [];
         samples.push(await sample(stage, who, order));
@@ -92,14 +90,10 @@ async function sample(
   { name, running }: Player,
   order: Extract<LoadOrder, { type: 'closed' | 'open' }>,
 ): Promise<Sample> {
-  const cpuSince = running === null ? null : startCpuClock(running.pid);
-  const busySince = startBusyClock(stage.cores.proxy);
-  const result = await stage.load.flows(order);
-  const busy = busySince();
-  const cpu = cpuSince?.() ?? null;
-  running?.trimLog();
-  if (result.failed > 0) throw new Error(`${name}: ${result.failed} of ${result.flows} flows failed`);
-  return { result, cpu, busy };
+  const taken = await stage.watch(running, () => stage.load.flows(order));
+  const { failed, flows } = taken.result;
+  if (failed > 0) throw new Error(`${name}: ${failed} of ${flows} flows failed`);
+  return taken;
 }
 
 function saturation({ closed }: Player): number {
@@ -116,7 +110,7 @@ function chooseRates(players: readonly Player[], isSerious: (proxy: Contestant) 
 function closedTable(players: readonly Player[]): Table {
   return {
     caption: `Closed loop, ${CONCURRENCY} flows at a time: what it can do.`,
-    head: ['', 'flows/s', 'CPU µs/flow', 'user', 'system', 'p50 ms', 'p99 ms', "proxy's core busy %"],
+    head: ['', 'flows/s', 'CPU µs/flow', 'user', 'system', 'p50 ms', 'p99 ms', 'proxy %', 'load %'],
     rows: players.map(({ name, closed }) => [
       name,
       figure(
@@ -126,10 +120,7 @@ function closedTable(players: readonly Player[]): Table {
       ...cpuCells(closed),
       latency(closed, 'p50'),
       latency(closed, 'p99'),
-      figure(
-        closed.map(({ busy }) => busy * 100),
-        0,
-      ),
+      ...shareCells(closed),
     ]),
   };
 }
@@ -137,7 +128,7 @@ function closedTable(players: readonly Player[]): Table {
 function openTable(players: readonly Player[], rate: number): Table {
   return {
     caption: `Open loop, ${rate} flows/s for all: what a flow costs and how long it takes from its scheduled start to the first byte of the answer.`,
-    head: ['', 'CPU µs/flow', 'user', 'system', 'p50 ms', 'p99 ms', 'p99.9 ms', "proxy's core busy %"],
+    head: ['', 'CPU µs/flow', 'user', 'system', 'p50 ms', 'p99 ms', 'p99.9 ms', 'proxy %', 'load %'],
     rows: players.map(who => {
       const samples = who.open.get(rate) ?? [];
       if (samples.length === 0) return [who.name, `saturates at ${saturation(who).toFixed(0)}/s`];
@@ -147,23 +138,30 @@ function openTable(players: readonly Player[], rate: number): Table {
         latency(samples, 'p50'),
         latency(samples, 'p99'),
         latency(samples, 'p999'),
-        figure(
-          samples.map(({ busy }) => busy * 100),
-          0,
-        ),
+        ...shareCells(samples),
       ];
     }),
   };
 }
 
 function cpuCells(samples: readonly Sample[]): Cell[] {
-  if (samples.some(({ cpu }) => cpu === null)) return ['–', '–', '–'];
   const perFlow = (pick: (cpu: CpuTime) => number) =>
     figure(
-      samples.map(({ cpu, result }) => (cpu === null ? Number.NaN : (pick(cpu) * 1e6) / result.flows)),
+      samples.map(({ activity, result }) =>
+        activity.proxy === null ? Number.NaN : (pick(activity.proxy) * 1e6) / result.flows,
+      ),
       1,
     );
   return [perFlow(totalOf), perFlow(({ user }) => user), perFlow(({ system }) => system)];
+}
+
+function shareCells(samples: readonly Sample[]): Cell[] {
+  const percent = (pick: (activity: Activity) => number) =>
+    figure(
+      samples.map(({ activity }) => pick(activity) * 100),
+      0,
+    );
+  return [percent(({ proxyShare }) => proxyShare), percent(({ loadShare }) => loadShare)];
 }
 
 function latency(samples: readonly Sample[], quantile: 'p50' | 'p99' | 'p999'): Cell {
