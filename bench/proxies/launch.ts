@@ -87,7 +87,7 @@ export async function launch(proxy: Contestant, options: LaunchOptions): Promise
   const [command = '', ...args] = [
     ...(options.prefix ?? []),
     ...pinned(options.cores),
-    ...proxy.command(dir),
+    ...proxy.command(config),
   ];
   const begunMs = performance.now();
   const child = spawn(command, args, {
