@@ -1,7 +1,7 @@
 import type { ExitCode, Io } from './io.ts';
 
 /** The values of a command's options by their long name, as commander gives them. */
-export type Options = Readonly<Record<string, string | boolean | undefined>>;
+export type Options = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 export type RunCommand = (args: readonly string[], options: Options, io: Io) => Promise<ExitCode>;
 
@@ -26,4 +26,10 @@ export interface Option {
 export function textOption(options: Options, name: string): string | undefined {
   const value = options[name];
   return typeof value === 'string' ? value : undefined;
+}
+
+/** The values of an option that takes several; empty when it was not given. */
+export function listOption(options: Options, name: string): readonly string[] {
+  const value = options[name];
+  return Array.isArray(value) ? value : [];
 }

@@ -18,6 +18,14 @@ const SOURCE: Option = {
   flags: '--source <source>',
   description: 'visited from there: an address, a block such as 10.12.4.0/24, or a source group',
 };
+const FROM_LOGS: Option = {
+  flags: '--from <logs...>',
+  description: 'logs with decision records: files, also gzipped, or - for standard input',
+};
+const LOG_PORT: Option = {
+  flags: '--port <port>',
+  description: 'the port of records that name none, as those of log.format text (default: 443)',
+};
 
 /** The command table: from it come parsing, help and the list in the README. */
 export const COMMANDS: readonly Command[] = [
@@ -77,6 +85,25 @@ export const COMMANDS: readonly Command[] = [
       JSON_OUTPUT,
     ],
     load: async () => (await import('./commands/discover.ts')).discover,
+  },
+  {
+    name: 'replay',
+    summary: 'hold the flows of logs against a policy, and say whose verdict would change',
+    details:
+      "Reads JSON and text logs of sallyport, also inside what CloudWatch, Docker or FireLens wrap around them. The old verdict is the record's state; the new one is the policy's for its host, port and source at its time, with the destination guard for the address. It resolves no name, and limits and malformed hellos stay as they were. Exits with 1 when a flow that was allowed would be denied; flows that no rule allows, before and after, are listed but no change.",
+    options: [
+      { flags: '--policy <file>', description: 'the policy, a file or a directory' },
+      FROM_LOGS,
+      {
+        flags: '--at <time>',
+        description: 'judge all flows as of this time, or of now (default: each at its own)',
+      },
+      LOG_PORT,
+      { flags: '-c, --config <file>', description: 'daemon configuration, for its destinations' },
+      { flags: '--all', description: 'show all groups of flows, not the first of each kind' },
+      JSON_OUTPUT,
+    ],
+    load: async () => (await import('./commands/replay.ts')).replay,
   },
   {
     name: 'status',

@@ -1,5 +1,6 @@
 /** Printable ASCII without space, quotes, `=` and the backslash that escapes start with. */
 const UNSAFE_IN_VALUE = /[^!#-&(-<>-[\]-~]/g;
+const ESCAPED = /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))/g;
 /** The same, but words may be separated by single spaces. */
 const UNSAFE_IN_TEXT = /[^ !#-&(-<>-[\]-~]|(?<= ) /g;
 
@@ -10,6 +11,14 @@ const UNSAFE_IN_TEXT = /[^ !#-&(-<>-[\]-~]|(?<= ) /g;
  */
 export function escapeValue(value: string | null): string {
   return value === null || value === '' ? '-' : value.replace(UNSAFE_IN_VALUE, escapeUnit);
+}
+
+/** What `escapeValue` escaped. Anything else stays as it is; a dash is the caller's to judge. */
+export function unescapeValue(text: string): string {
+  if (!text.includes('\\')) return text;
+  return text.replace(ESCAPED, (_, byte: string | undefined, unit: string | undefined) =>
+    String.fromCharCode(Number.parseInt(byte ?? unit ?? '', 16)),
+  );
 }
 
 /** Makes any string safe as running text in a line: as `escapeValue`, with single spaces kept. */

@@ -124,6 +124,11 @@ export class Policy {
     return this.#modeOfBlock(0, nowMs);
   }
 
+  /** A number that two sources share only if no rule and no group tells them apart. */
+  sourceClass(source: IpAddress): number {
+    return this.#sources.blockOf(source);
+  }
+
   /** The name of a rule by the index in a `Ruling`. Throws a RangeError for an index that is none. */
   ruleName(index: number): string {
     const known = this.#names[index];

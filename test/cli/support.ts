@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { startAdminServer } from '../../src/admin/admin-server.ts';
 import { runProgram } from '../../src/cli/program.ts';
@@ -13,7 +14,11 @@ export interface Ran {
 }
 
 /** Runs a command line in this process. */
-export async function sallyport(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+export async function sallyport(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  stdin: readonly (string | Buffer)[] = [],
+): Promise<Ran> {
   let [out, err] = ['', ''];
   const code = await runProgram(args, {
     out: text => {
@@ -23,12 +28,14 @@ export async function sallyport(args: readonly string[], env: NodeJS.ProcessEnv 
       err += text;
     },
     env,
+    stdin: Readable.from(stdin, { objectMode: false }),
+    errIsTerminal: false,
   });
   return { code, out, err };
 }
 
 /** The text as a file in a directory that goes away with the test. */
-export function fileWith(text: string, name = 'policy.yaml'): string {
+export function fileWith(text: string | Buffer, name = 'policy.yaml'): string {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-cli-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const file = join(directory, name);
