@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
+import { READINESS_DEFAULTS } from '../observe/readiness.ts';
 import type { Site, SourceSite } from '../observe/site-query.ts';
 import { IpAddress } from '../policy/address.ts';
 import { parseHostname } from '../policy/hostname.ts';
@@ -8,6 +9,7 @@ import { HOSTNAME_FAULTS } from '../tls-sni/index.ts';
 import type { DaemonApi, SitesPage } from './daemon-api.ts';
 import { streamJsonList } from './json-list.ts';
 import { readQuery } from './query.ts';
+import { readinessParams } from './readiness-params.ts';
 import { guardRequests, type RequestGuardOptions } from './request-guard.ts';
 import { siteParams } from './site-params.ts';
 
@@ -59,6 +61,11 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   });
   app.post('/api/v1/sites/reset', async context => context.json(await daemon.resetDiscovery()));
   app.get('/api/v1/rules', context => context.body(streamJsonList('rules', daemon.rules()), 200, JSON_TYPE));
+  app.get('/api/v1/readiness', async context => {
+    const query = readQuery(readinessParams, context.req.query());
+    if (!query.ok) return context.json({ error: query.error }, 400);
+    return context.json(await daemon.readiness({ ...READINESS_DEFAULTS, ...query.value }));
+  });
   app.get('/api/v1/policy', context => context.json(daemon.status().policy));
   app.post('/api/v1/explain', async context => {
     const body = explainBody.safeParse(await context.req.json().catch(() => null));

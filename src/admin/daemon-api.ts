@@ -1,3 +1,4 @@
+import type { Readiness, ReadinessThresholds } from '../observe/readiness.ts';
 import type { RuleStatus } from '../observe/rule-hits.ts';
 import type { Site, SiteFilter, SourceSite } from '../observe/site-query.ts';
 import type { Mode } from '../policy/decision.ts';
@@ -74,6 +75,8 @@ export interface DaemonApi {
   sourceSites(filter: SiteFilter): SourceSite[];
   /** Of the running policy. */
   sourceGroups(): SourceGroups;
+  /** Whether enforcing would drop what was seen, and whether enough was seen to tell. */
+  readiness(thresholds: ReadinessThresholds): Promise<Readiness>;
   /** Forgets sites and rule hits. */
   resetDiscovery(): Promise<DiscoveryReset>;
   /** In the order of the policy; decoded one by one as they are taken. */

@@ -106,6 +106,25 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/replay.ts')).replay,
   },
   {
+    name: 'readiness',
+    summary: 'say whether enforcing would drop what was seen, and whether enough was seen',
+    details:
+      'For each source group, and for all other sources together: how long it was watched, whether a weekend and a month end (UTC) lie inside, when a site was last new, and which flows enforce would drop. Sites are held against the rules of now, whatever was said of them then; what guards found (ECH, mismatches, private addresses) is taken as it was recorded. It changes nothing, and knows nothing of what was never tried. Exits with 0 when ready, else with 1.',
+    options: [
+      { flags: '--min-days <n>', description: 'days watched at least (default: 14)' },
+      { flags: '--quiet-hours <n>', description: 'hours since the last new site at least (default: 24)' },
+      { flags: '--max-drops <n>', description: 'flows that enforce would drop at most (default: 0)' },
+      {
+        flags: '--calendar <what>',
+        description:
+          'what must lie inside: none, weekend, or month-end, which asks for both (default: weekend)',
+      },
+      ADMIN,
+      JSON_OUTPUT,
+    ],
+    load: async () => (await import('./commands/readiness.ts')).readiness,
+  },
+  {
     name: 'status',
     summary: 'show what the daemon is doing',
     details: 'Exits with 1 when the last policy reload failed.',

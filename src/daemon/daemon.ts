@@ -18,9 +18,11 @@ import { makeGuard } from '../dataplane/guard.ts';
 import type { Listener } from '../dataplane/listener.ts';
 import type { Endpoint } from '../dataplane/wire.ts';
 import { Collector } from '../observe/collector.ts';
+import { Discovery } from '../observe/discovery.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
-import { RuleHits, type RuleStatus } from '../observe/rule-hits.ts';
+import { assessReadiness, type Readiness, type ReadinessThresholds } from '../observe/readiness.ts';
+import type { RuleHits, RuleStatus } from '../observe/rule-hits.ts';
 import {
   listSites,
   listSourceSites,
@@ -28,7 +30,6 @@ import {
   type SiteFilter,
   type SourceSite,
 } from '../observe/site-query.ts';
-import { Sites } from '../observe/sites.ts';
 import { IpAddress } from '../policy/address.ts';
 import { type Explanation, explainInSteps } from '../policy/explain.ts';
 import { type Hostname, parseHostname } from '../policy/hostname.ts';
@@ -47,6 +48,8 @@ import { inSlices } from './slices.ts';
 const HALF_CLOSED_TIMEOUT_MS = 60_000;
 /** How long the last log lines may take to be written. */
 const FLUSH_MS = 1_000;
+/** How often discovery notes that it watches, and forgets what is too old. */
+const TICK_MS = 60_000;
 
 /** Everything that runs: policy, data plane, admin server, watcher, and the subscribers of what flows do. */
 export class Daemon implements DaemonApi {
@@ -55,14 +58,14 @@ export class Daemon implements DaemonApi {
   readonly #gateway: string;
   readonly #startedMs = Date.now();
   readonly #metrics = new Metrics({ version: packageVersion() });
-  readonly #sites = new Sites();
-  readonly #ruleHits = new RuleHits();
+  readonly #discovery = new Discovery({}, Date.now());
   readonly #loader: PolicyLoader;
   readonly #policies: PolicyStore;
   #state: Status['state'] = 'starting';
   #plane: DataPlane | null = null;
   #admin: AdminServer | null = null;
   #watcher: PolicyWatcher | null = null;
+  #ticker: NodeJS.Timeout | undefined;
 
   constructor(config: DaemonConfig, policy: Extract<CompiledLoad, { ok: true }>, loader: PolicyLoader) {
     this.#config = config;
@@ -77,7 +80,7 @@ export class Daemon implements DaemonApi {
       metrics: this.#metrics,
       onChange: changed => {
         this.#plane?.setPolicy(changed);
-        void inSlices(forgetRulesGone(this.#ruleHits, changed));
+        void inSlices(forgetRulesGone(this.#discovery.ruleHits, changed));
       },
     });
     for (const warning of policy.warnings)
@@ -94,7 +97,7 @@ export class Daemon implements DaemonApi {
     this.#metrics.readFrom({
       openFlows: () => Object.fromEntries(plane.listening.map(({ name }) => [name, plane.openFlows(name)])),
       bytes: () => plane.bytes(),
-      sites: () => this.#sites,
+      sites: () => this.#discovery.sites,
       logDropped: () => this.log.dropped,
       policy: () => this.#policies.status(),
     });
@@ -102,6 +105,7 @@ export class Daemon implements DaemonApi {
       loadedSha256: () => this.#policies.policy.sha256,
       onChange: async () => (await this.reload('file')).result !== 'failure',
     });
+    this.#ticker = setInterval(() => this.#discovery.tick(Date.now()), TICK_MS).unref();
     this.#state = 'ready';
     this.#sayReady(plane);
     if (plane.flowLimit > affordableFlows()) {
@@ -129,6 +133,7 @@ export class Daemon implements DaemonApi {
   async stop(timeoutMs: number): Promise<void> {
     await this.#loader.close();
     await this.#watcher?.close();
+    clearInterval(this.#ticker);
     await this.#plane?.drain(timeoutMs);
     await this.#admin?.close();
   }
@@ -158,31 +163,47 @@ export class Daemon implements DaemonApi {
       })),
       policy: this.#policies.status(),
       bytes: plane?.bytes() ?? { out: 0, in: 0 },
-      sites: this.#sites.size,
+      sites: this.#discovery.sites.size,
       logLinesDropped: this.log.dropped,
     };
   }
 
   sites(filter: SiteFilter): Site[] {
-    return listSites(this.#sites.rows(), filter);
+    return listSites(this.#discovery.sites.rows(), filter);
   }
 
   sourceSites(filter: SiteFilter): SourceSite[] {
-    return listSourceSites(this.#sites.rows(), filter, this.sourceGroups());
+    return listSourceSites(this.#discovery.sites.rows(), filter, this.sourceGroups());
   }
 
   sourceGroups(): SourceGroups {
     return new SourceGroups(new RuleBook(this.#policies.policy).groups());
   }
 
+  readiness(thresholds: ReadinessThresholds): Promise<Readiness> {
+    const { sites, hours, sinceMs } = this.#discovery;
+    return inSlices(
+      assessReadiness({
+        nowMs: Date.now(),
+        thresholds,
+        rows: sites.rows(),
+        evictions: sites.evictions,
+        watchedSince: timeMs => hours.since(timeMs),
+        policy: this.#policies.policy,
+        groups: this.sourceGroups(),
+        rules: this.rules(),
+        sinceMs,
+      }),
+    );
+  }
+
   async resetDiscovery(): Promise<DiscoveryReset> {
-    const dropped = this.#sites.clear();
-    this.#ruleHits.clear();
+    const dropped = this.#discovery.reset(Date.now());
     this.log.info(`discovery reset: ${dropped} sites forgotten`, {
       event: 'discovery_reset',
       sites: dropped,
     });
-    return { dropped, sinceMs: Date.now() };
+    return { dropped, sinceMs: this.#discovery.sinceMs };
   }
 
   *rules(): Generator<RuleStatus> {
@@ -190,7 +211,12 @@ export class Daemon implements DaemonApi {
     for (let rule = 0; rule < book.ruleCount; rule++) {
       const name = book.name(rule);
       const { file, line } = book.location(rule);
-      yield { name, action: book.action(rule), place: `${file}:${line}`, ...this.#ruleHits.of(name) };
+      yield {
+        name,
+        action: book.action(rule),
+        place: `${file}:${line}`,
+        ...this.#discovery.ruleHits.of(name),
+      };
     }
   }
 
@@ -217,8 +243,8 @@ export class Daemon implements DaemonApi {
     const collector = new Collector({
       log: this.log,
       metrics: this.#metrics,
-      sites: this.#sites,
-      ruleHits: this.#ruleHits,
+      sites: this.#discovery.sites,
+      ruleHits: this.#discovery.ruleHits,
     });
     return startDataPlane(
       {

@@ -165,11 +165,11 @@ function factsOf(count: SiteCount): SiteFacts {
   };
 }
 
-function flowsOf({ actions }: SiteCount): number {
+export function flowsOf({ actions }: SiteCount): number {
   return actions.allow + actions.deny + actions['would-deny'];
 }
 
-function mismatchesOf({ reasons, switched }: SiteCount): number {
+export function mismatchesOf({ reasons, switched }: SiteCount): number {
   return (reasons.name_mismatch ?? 0) + (reasons.destination_mismatch ?? 0) + switched;
 }
 

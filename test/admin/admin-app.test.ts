@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { adminApp } from '../../src/admin/admin-app.ts';
+import { READINESS_DEFAULTS } from '../../src/observe/readiness.ts';
 import { IpAddress } from '../../src/policy/address.ts';
-import { FakeDaemon, RULE, SITE, SOURCE_SITES, STATUS } from './support.ts';
+import { FakeDaemon, READINESS, RULE, SITE, SOURCE_SITES, STATUS } from './support.ts';
 
 const HOST = '127.0.0.1:9464';
 
@@ -114,6 +115,24 @@ describe('what the admin HTTP answers', () => {
     const { status, text } = await ask({ path: `/api/v1/sites?${query}` });
     expect([status, json(text)]).toEqual([400, { error: expect.stringMatching(error) }]);
   });
+
+  it('assesses readiness by the thresholds that are asked for, else by the defaults', async () => {
+    const daemon = new FakeDaemon();
+    const { text } = await ask({ path: '/api/v1/readiness' }, { daemon });
+    expect(json(text)).toEqual(READINESS);
+    await ask({ path: '/api/v1/readiness?minDays=3&calendar=none' }, { daemon });
+    expect(daemon.thresholds).toEqual([
+      READINESS_DEFAULTS,
+      { ...READINESS_DEFAULTS, minDays: 3, calendar: 'none' },
+    ]);
+  });
+
+  it.each(['minDays=-1', 'quietHours=1.5', 'calendar=easter', 'days=3'])(
+    'refuses readiness with %s',
+    async query => {
+      expect((await ask({ path: `/api/v1/readiness?${query}` })).status).toBe(400);
+    },
+  );
 
   it('forgets the sites, and says how many', async () => {
     const daemon = new FakeDaemon();

@@ -5,6 +5,12 @@ import type {
   ReloadOutcome,
   Status,
 } from '../../src/admin/daemon-api.ts';
+import {
+  READINESS_DEFAULTS,
+  type Readiness,
+  type ReadinessThresholds,
+  type ReadinessVerdict,
+} from '../../src/observe/readiness.ts';
 import type { RuleStatus } from '../../src/observe/rule-hits.ts';
 import type { Site, SiteFilter, SourceSite } from '../../src/observe/site-query.ts';
 import { Cidr } from '../../src/policy/address.ts';
@@ -70,6 +76,15 @@ export const RULE: RuleStatus = {
   lastMs: Date.UTC(2026, 0, 2),
 };
 
+export const READINESS: Readiness = {
+  verdict: 'ready',
+  reasons: [],
+  sources: [],
+  rulesNeverHit: { count: 1, names: ['unused'] },
+  sinceMs: Date.UTC(2026, 0, 1),
+  thresholds: READINESS_DEFAULTS,
+};
+
 const PARSED = policyOf([rule('allowed', ['a.example'])]);
 const POLICY = Policy.from(compilePolicy(PARSED));
 
@@ -106,6 +121,14 @@ export class FakeDaemon implements DaemonApi {
     const cidr = Cidr.parse('10.12.4.0/24');
     if (cidr === null) throw new Error('no block');
     return new SourceGroups([{ name: 'build', cidrs: [cidr] }]);
+  }
+
+  verdict: ReadinessVerdict = 'ready';
+  readonly thresholds: ReadinessThresholds[] = [];
+
+  async readiness(thresholds: ReadinessThresholds): Promise<Readiness> {
+    this.thresholds.push(thresholds);
+    return { ...READINESS, verdict: this.verdict, thresholds };
   }
 
   resets = 0;
