@@ -2,7 +2,7 @@ import type { CloseEvent, DecisionEvent, FlowObserver } from './events.ts';
 import type { Timer, Timers } from './timers.ts';
 
 /** A report costs as much as a flow does outside the kernel: the flows of some milliseconds share one. */
-const REPORT_MS = 10;
+const REPORT_MS = 20;
 
 /** Observes flows, and hands out what it has to say since it was last asked. `R` is plain data. */
 export interface FlowReporter<R> extends FlowObserver {

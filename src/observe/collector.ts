@@ -1,3 +1,4 @@
+import { bytesOf, releaseLines } from './line-chunks.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Report } from './reporter.ts';
@@ -18,8 +19,12 @@ export class Collector {
     this.#ruleHits = subscribers.ruleHits;
   }
 
-  collect({ lines, tally }: Report): void {
-    if (lines.length > 0) this.#log.writeLines(lines);
+  collect({ lines, lost, tally }: Report): void {
+    for (const chunk of lines) {
+      this.#log.writeLines(Uint8Array.from(bytesOf(chunk)));
+      releaseLines(chunk);
+    }
+    this.#log.lost(lost);
     this.#metrics.add(tally);
     this.#sites.add(tally.sites);
     this.#ruleHits.add(tally.rules);

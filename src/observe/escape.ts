@@ -3,6 +3,7 @@ const UNSAFE_IN_VALUE = /[^!#-&(-<>-[\]-~]/g;
 const ESCAPED = /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))/g;
 /** The same, but words may be separated by single spaces. */
 const UNSAFE_IN_TEXT = /[^ !#-&(-<>-[\]-~]|(?<= ) /g;
+const NOT_ASCII = /[^ -~]/g;
 
 /**
  * Makes any string safe as the value of a `KEY=value` field: what is not plainly printable becomes `\xHH` or
@@ -24,6 +25,13 @@ export function unescapeValue(text: string): string {
 /** Makes any string safe as running text in a line: as `escapeValue`, with single spaces kept. */
 export function escapeText(text: string): string {
   return text.replace(UNSAFE_IN_TEXT, escapeUnit);
+}
+
+/** Makes any string safe inside the quotes of a JSON string, in printable ASCII. */
+export function escapeJson(text: string): string {
+  return JSON.stringify(text)
+    .slice(1, -1)
+    .replace(NOT_ASCII, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function escapeUnit(unit: string): string {

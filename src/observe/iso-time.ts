@@ -3,17 +3,18 @@ export function isoTime(timeMs: number): string {
   return new Date(timeMs).toISOString();
 }
 
-/** The same for times that mostly lie in one second, whose text it keeps: a line costs a third less. */
+/** The same for times that mostly lie in one second, whose text it keeps. */
 export class IsoClock {
   #second = Number.NaN;
   #text = '';
 
-  format(timeMs: number): string {
+  /** The text up to the point before the milliseconds, which `millisecondsOf` has. */
+  secondsOf(timeMs: number): string {
     const second = Math.floor(timeMs / 1_000);
     if (second !== this.#second) {
       this.#second = second;
       this.#text = isoTime(second * 1_000).slice(0, -4);
     }
-    return `${this.#text}${String(timeMs - second * 1_000).padStart(3, '0')}Z`;
+    return this.#text;
   }
 }

@@ -36,6 +36,8 @@ export interface Log {
   readonly saysFlows: boolean;
   /** Writes finished lines, each with its newline: flow records, which are put together where flows run. */
   writeLines(lines: Uint8Array): void;
+  /** Counts lines that were lost before they came here. */
+  lost(lines: number): void;
   debug(message: string, fields: LogFields): void;
   info(message: string, fields: LogFields): void;
   warn(message: string, fields: LogFields): void;
@@ -44,7 +46,7 @@ export interface Log {
   flush(timeoutMs: number): Promise<void>;
   /** For an exit that cannot wait. */
   flushSync(): void;
-  /** Lines lost to a closed or slow reader so far. */
+  /** Lines lost so far: to a closed or slow reader, or on their way here. */
   readonly dropped: number;
 }
 
@@ -75,9 +77,13 @@ export function createLog({
       writeLine(level, { time: isoTime(now()), event, gateway, ...rest }, message);
   }
 
+  let lostBefore = 0;
   return {
     saysFlows: isEnabled('info'),
     writeLines: lines => destination.write(lines),
+    lost: lines => {
+      lostBefore += lines;
+    },
     debug: operational('debug'),
     info: operational('info'),
     warn: operational('warn'),
@@ -85,7 +91,7 @@ export function createLog({
     flush: timeoutMs => destination.flush(timeoutMs),
     flushSync: () => destination.flushSync(),
     get dropped() {
-      return destination.dropped;
+      return lostBefore + destination.dropped;
     },
   };
 }

@@ -1,12 +1,10 @@
 import type { CloseEvent, DecisionEvent, FlowObserver } from '../dataplane/events.ts';
-import { FlowLines } from './flow-lines.ts';
+import { type FlowLineReport, FlowLines } from './flow-lines.ts';
 import { FlowTally, type Tally } from './flow-tally.ts';
 import type { LogFormat } from './log.ts';
 
 /** What flows did since the last report: the log lines that say it, and the sums. Plain data. */
-export interface Report {
-  /** ASCII, each line with its newline. */
-  readonly lines: Uint8Array;
+export interface Report extends FlowLineReport {
   readonly tally: Tally;
 }
 
@@ -18,7 +16,7 @@ export interface ReporterSettings {
   readonly saysFlows: boolean;
 }
 
-const NOTHING = new Uint8Array(0);
+const NO_LINES: FlowLineReport = { lines: [], lost: 0 };
 
 /** Observes the flows of one thread and turns them into reports for the main thread's `Collector`. */
 export class Reporter implements FlowObserver {
@@ -44,6 +42,7 @@ export class Reporter implements FlowObserver {
   }
 
   take(): Report {
-    return { lines: this.#lines?.take() ?? NOTHING, tally: this.#tally.take() };
+    const { lines, lost } = this.#lines?.take() ?? NO_LINES;
+    return { lines, lost, tally: this.#tally.take() };
   }
 }

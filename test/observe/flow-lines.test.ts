@@ -1,15 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FlowLines } from '../../src/observe/flow-lines.ts';
+import { LineChunks, type Lines, releaseLines } from '../../src/observe/line-chunks.ts';
 import type { LogFormat } from '../../src/observe/log.ts';
-import { close, decision, linesIn } from './support.ts';
+import { bytesIn, close, decision, linesIn } from './support.ts';
 
 const GATEWAY = 'nv-transit-egress';
 const FORMATS: readonly LogFormat[] = ['json', 'text'];
 
 function linesOf(format: LogFormat, gateway = GATEWAY) {
   const lines = new FlowLines({ format, gateway });
-  return { lines, take: () => linesIn(lines.take()) };
+  return { lines, take: () => linesIn(bytesIn(lines.take().lines)) };
 }
 
 const anything = fc.string({ unit: 'binary', minLength: 1 });
@@ -173,29 +174,67 @@ describe.each(FORMATS)('as %s', format => {
     expect(written[2]).toBe(written[0]);
   });
 
-  test('it is full after some thousand bytes, and no more once they are taken', () => {
+  test('it is full before its memory is, and no more once the lines are taken', () => {
     const { lines } = linesOf(format);
-    let bytes = 0;
+    let said = 0;
     expect(lines.isFull).toBe(false);
-    while (!lines.isFull && bytes < 1_000_000) {
-      lines.decided(decision());
-      bytes += 100;
-    }
+    for (; !lines.isFull && said < 10_000; said++) lines.decided(decision());
     expect(lines.isFull).toBe(true);
-    const taken = lines.take().length;
-    expect(taken).toBeGreaterThanOrEqual(32 * 1024);
-    expect(taken).toBeLessThan(34 * 1024);
+    const taken = lines.take().lines;
+    expect(taken).toHaveLength(1);
+    expect(linesIn(bytesIn(taken))).toHaveLength(said);
     expect(lines.isFull).toBe(false);
   });
 
   test('what was taken is not taken again, and later lines leave it alone', () => {
     const { lines } = linesOf(format);
     lines.decided(decision({ hostname: 'a.example' }));
-    const taken = lines.take();
-    const before = linesIn(taken);
-    expect(lines.take()).toHaveLength(0);
+    const taken = lines.take().lines;
+    const before = linesIn(bytesIn(taken));
+    expect(lines.take().lines).toEqual([]);
     lines.decided(decision({ hostname: 'b.example' }));
-    expect(linesIn(taken)).toEqual(before);
+    expect(linesIn(bytesIn(taken))).toEqual(before);
+  });
+
+  test('memory that the reader gave back is used again', () => {
+    const { lines } = linesOf(format);
+    const seen = new Set<SharedArrayBuffer>();
+    for (let i = 0; i < 100; i++) {
+      lines.decided(decision());
+      for (const chunk of lines.take().lines) {
+        seen.add(chunk.memory);
+        releaseLines(chunk);
+      }
+    }
+    expect(seen.size).toBe(1);
+  });
+
+  test('while the reader keeps all memory, lines are lost and counted; afterwards they are written again', () => {
+    const lines = new FlowLines({ format, gateway: GATEWAY }, new LineChunks(1024 * 1024));
+    let kept: readonly Lines[] = [];
+    let lost = 0;
+    const said = 5_000;
+    for (let i = 0; i < said; i++) {
+      lines.decided(decision());
+      if (i % 50 !== 0) continue;
+      const report = lines.take();
+      kept = [...kept, ...report.lines];
+      lost += report.lost;
+    }
+    const last = lines.take();
+    expect(linesIn(bytesIn([...kept, ...last.lines])).length + lost + last.lost).toBe(said);
+    expect(lost).toBeGreaterThan(0);
+    for (const chunk of kept) releaseLines(chunk);
+    lines.decided(decision());
+    expect(lines.take()).toMatchObject({ lines: [{ length: expect.any(Number) }], lost: 0 });
+  });
+
+  test('a line that is longer than the usual memory gets memory of its own', () => {
+    const { lines, take } = linesOf(format);
+    lines.decided(decision());
+    lines.decided(decision({ rule: 'x'.repeat(100_000) }));
+    lines.decided(decision());
+    expect(take().map(line => line.length > 100_000)).toEqual([false, true, false]);
   });
 });
 
@@ -203,7 +242,7 @@ describe('what exactly is malformed', () => {
   const linesOf = (detail: string | null) => {
     const lines = new FlowLines({ format: 'json', gateway: 'gw' });
     lines.decided(decision({ reason: 'malformed_hello', detail }));
-    return Buffer.from(lines.take()).toString();
+    return Buffer.from(bytesIn(lines.take().lines)).toString();
   };
 
   test('stands in the record', () => {

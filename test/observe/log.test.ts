@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createLog, type LogFormat, type LogLevel } from '../../src/observe/log.ts';
-import { close, decision, MemoryDestination, reportOf } from './support.ts';
+import { bytesIn, close, decision, MemoryDestination, reportOf } from './support.ts';
 
 const GATEWAY = 'nv-transit-egress';
 
@@ -64,7 +64,7 @@ describe('the level', () => {
     log.error('m', { event: 'error' });
     const settings = { format: 'json', gateway: GATEWAY, saysFlows: log.saysFlows } as const;
     const records = reportOf(settings, decision(), close());
-    if (records.lines.length > 0) log.writeLines(records.lines);
+    log.writeLines(bytesIn(records.lines));
     expect(lines.map(line => JSON.parse(line).event)).toEqual(expected);
   });
 });

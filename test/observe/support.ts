@@ -1,5 +1,7 @@
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import type { CloseEvent, DecisionEvent } from '../../src/dataplane/events.ts';
 import type { Tally } from '../../src/observe/flow-tally.ts';
+import { bytesOf, type Lines } from '../../src/observe/line-chunks.ts';
 import type { LogDestination } from '../../src/observe/log.ts';
 import { type Report, Reporter, type ReporterSettings } from '../../src/observe/reporter.ts';
 
@@ -56,7 +58,21 @@ export function reportOf(settings: ReporterSettings, ...events: readonly FlowEve
     if ('end' in event) reporter.closed(event);
     else reporter.decided(event);
   }
-  return structuredClone(reporter.take());
+  return sent(reporter.take());
+}
+
+/** A value as another thread receives it. */
+function sent<T>(value: T): T {
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(value);
+  const received: T = receiveMessageOnPort(port2)?.message;
+  port1.close();
+  return received;
+}
+
+/** The bytes of a report's lines. */
+export function bytesIn(lines: readonly Lines[]): Uint8Array {
+  return Buffer.concat(lines.map(chunk => Uint8Array.from(bytesOf(chunk))));
 }
 
 /** The sums of such a report. */
