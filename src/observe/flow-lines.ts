@@ -10,6 +10,40 @@ const FIXED_BYTES = 1_024;
 /** Time to take the lines when less than this is left. */
 const LOW_BYTES = 16 * 1024;
 
+// What every line has, as bytes: copying them takes a tenth of the time of encoding text.
+const LEVEL = Buffer.from('{"level":"info","time":"');
+const LISTENER = Buffer.from(',"listener":');
+const SRC_IP = Buffer.from(',"src_ip":');
+const SRC_PORT = Buffer.from(',"src_port":');
+const DST_IP = Buffer.from(',"dst_ip":');
+const DST_PORT = Buffer.from(',"dst_port":');
+const HOSTNAME = Buffer.from(',"hostname":');
+const PROTOCOL = Buffer.from(',"protocol":"');
+const STATE = Buffer.from(',"state":"');
+const ACTION = Buffer.from('","action":"');
+const REASON = Buffer.from('","reason":');
+const RULE = Buffer.from(',"rule":');
+const DETAIL = Buffer.from(',"detail":');
+const MSG = Buffer.from(',"msg":"');
+const END = Buffer.from('"}\n');
+const BYTES_OUT = Buffer.from(',"bytes_out":');
+const BYTES_IN = Buffer.from(',"bytes_in":');
+const DURATION_MS = Buffer.from(',"duration_ms":');
+const ENDED = Buffer.from(',"end":"');
+const CLOSE_REASON = Buffer.from('","reason":"');
+const CLOSE_MSG = Buffer.from('","msg":"');
+const TEXT_STATE = Buffer.from(' state=');
+const TEXT_DROP_REASON = Buffer.from(' drop_reason=');
+const TEXT_RULE = Buffer.from(' Rule=');
+const TEXT_END = Buffer.from(' end=');
+const TEXT_BYTES_OUT = Buffer.from(' bytes_out=');
+const TEXT_BYTES_IN = Buffer.from(' bytes_in=');
+const TEXT_DURATION_MS = Buffer.from(' duration_ms=');
+const TEXT_D_IP = Buffer.from(' D_IP=');
+const TEXT_HOSTNAME = Buffer.from(' hostname=');
+const TEXT_LEVEL = Buffer.from('Z info ');
+const NEWLINE = Buffer.from('\n');
+
 /** Lines for the main thread, and how many found no memory since they were last taken. */
 export interface FlowLineReport {
   readonly lines: readonly Lines[];
@@ -24,9 +58,9 @@ export interface FlowLineReport {
 export class FlowLines implements FlowObserver {
   readonly #format: LogFormat;
   /** What stands between the time and the flow's own fields in JSON. */
-  readonly #openings: { readonly decision: string; readonly close: string };
+  readonly #openings: { readonly decision: Uint8Array; readonly close: Uint8Array };
   /** How a message begins. */
-  readonly #gatewayText: string;
+  readonly #gateway: Uint8Array;
   readonly #fixedBytes: number;
   readonly #clock = new IsoClock();
   readonly #chunks: LineChunks;
@@ -41,10 +75,13 @@ export class FlowLines implements FlowObserver {
   ) {
     this.#format = format;
     const gatewayValue = escapeValue(gateway);
-    this.#gatewayText = `Gateway=${format === 'json' ? escapeJson(gatewayValue) : gatewayValue} S_IP=`;
-    const opening = (event: string) => `Z","event":"${event}","gateway":"${escapeJson(gateway)}","flow":`;
+    this.#gateway = Buffer.from(
+      `Gateway=${format === 'json' ? escapeJson(gatewayValue) : gatewayValue} S_IP=`,
+    );
+    const opening = (event: string) =>
+      Buffer.from(`Z","event":"${event}","gateway":"${escapeJson(gateway)}","flow":`);
     this.#openings = { decision: opening('decision'), close: opening('close') };
-    this.#fixedBytes = FIXED_BYTES + this.#gatewayText.length + this.#openings.decision.length;
+    this.#fixedBytes = FIXED_BYTES + this.#gateway.length + this.#openings.decision.length;
     this.#chunks = chunks;
   }
 
@@ -59,24 +96,24 @@ export class FlowLines implements FlowObserver {
     if (this.#format === 'text') {
       this.#openText(line, event);
       this.#decisionMessage(line, event);
-      return line.plain('\n');
+      return line.fixed(NEWLINE);
     }
     this.#openJson(line, event, this.#openings.decision);
-    line.plain(',"state":"');
+    line.fixed(STATE);
     line.plain(event.state);
-    line.plain('","action":"');
+    line.fixed(ACTION);
     line.plain(event.action);
-    line.plain('","reason":');
+    line.fixed(REASON);
     line.json(event.reason);
-    line.plain(',"rule":');
+    line.fixed(RULE);
     line.json(event.rule);
     if (event.detail !== null) {
-      line.plain(',"detail":');
+      line.fixed(DETAIL);
       line.json(event.detail);
     }
-    line.plain(',"msg":"');
+    line.fixed(MSG);
     this.#decisionMessage(line, event);
-    line.plain('"}\n');
+    line.fixed(END);
   }
 
   closed(event: CloseEvent): void {
@@ -85,24 +122,24 @@ export class FlowLines implements FlowObserver {
     if (this.#format === 'text') {
       this.#openText(line, event);
       this.#closeMessage(line, event);
-      return line.plain('\n');
+      return line.fixed(NEWLINE);
     }
     this.#openJson(line, event, this.#openings.close);
-    line.plain(',"bytes_out":');
+    line.fixed(BYTES_OUT);
     line.integer(event.bytesOut);
-    line.plain(',"bytes_in":');
+    line.fixed(BYTES_IN);
     line.integer(event.bytesIn);
-    line.plain(',"duration_ms":');
+    line.fixed(DURATION_MS);
     line.integer(Math.round(event.durationMs));
-    line.plain(',"end":"');
+    line.fixed(ENDED);
     line.plain(event.end);
     if (event.reason !== null) {
-      line.plain('","reason":"');
+      line.fixed(CLOSE_REASON);
       line.plain(event.reason);
     }
-    line.plain('","msg":"');
+    line.fixed(CLOSE_MSG);
     this.#closeMessage(line, event);
-    line.plain('"}\n');
+    line.fixed(END);
   }
 
   /** The lines since the last call. */
@@ -137,31 +174,31 @@ export class FlowLines implements FlowObserver {
     this.#memory = null;
   }
 
-  #openJson(line: LineBuffer, event: FlowIdentity & { timeMs: number }, opening: string): void {
-    line.plain('{"level":"info","time":"');
+  #openJson(line: LineBuffer, event: FlowIdentity & { timeMs: number }, opening: Uint8Array): void {
+    line.fixed(LEVEL);
     this.#time(line, event.timeMs);
-    line.plain(opening);
+    line.fixed(opening);
     line.json(event.flow);
-    line.plain(',"listener":');
+    line.fixed(LISTENER);
     line.json(event.listener);
-    line.plain(',"src_ip":');
+    line.fixed(SRC_IP);
     line.json(event.srcIp);
-    line.plain(',"src_port":');
+    line.fixed(SRC_PORT);
     line.integer(event.srcPort);
-    line.plain(',"dst_ip":');
+    line.fixed(DST_IP);
     line.json(event.dstIp);
-    line.plain(',"dst_port":');
+    line.fixed(DST_PORT);
     line.integer(event.dstPort);
-    line.plain(',"hostname":');
+    line.fixed(HOSTNAME);
     line.json(event.hostname);
-    line.plain(',"protocol":"');
+    line.fixed(PROTOCOL);
     line.plain(event.protocol);
     line.plain('"');
   }
 
   #openText(line: LineBuffer, event: { timeMs: number }): void {
     this.#time(line, event.timeMs);
-    line.plain('Z info ');
+    line.fixed(TEXT_LEVEL);
   }
 
   #time(line: LineBuffer, timeMs: number): void {
@@ -172,14 +209,14 @@ export class FlowLines implements FlowObserver {
   /** `Gateway=… S_IP=… D_IP=… hostname=… state=… [drop_reason=…] [Rule=…]`, each value escaped. */
   #decisionMessage(line: LineBuffer, event: DecisionEvent): void {
     this.#identity(line, event);
-    line.plain(' state=');
+    line.fixed(TEXT_STATE);
     line.plain(event.state);
     if (event.reason !== null) {
-      line.plain(' drop_reason=');
+      line.fixed(TEXT_DROP_REASON);
       line.plain(event.reason.toUpperCase());
     }
     if (event.rule !== null) {
-      line.plain(' Rule=');
+      line.fixed(TEXT_RULE);
       this.#value(line, event.rule);
     }
   }
@@ -187,26 +224,26 @@ export class FlowLines implements FlowObserver {
   /** The same opening as a decision's; no `state=`, so that a parser that counts verdicts counts each flow once. */
   #closeMessage(line: LineBuffer, event: CloseEvent): void {
     this.#identity(line, event);
-    line.plain(' end=');
+    line.fixed(TEXT_END);
     line.plain(event.end);
-    line.plain(' bytes_out=');
+    line.fixed(TEXT_BYTES_OUT);
     line.integer(event.bytesOut);
-    line.plain(' bytes_in=');
+    line.fixed(TEXT_BYTES_IN);
     line.integer(event.bytesIn);
-    line.plain(' duration_ms=');
+    line.fixed(TEXT_DURATION_MS);
     line.integer(Math.round(event.durationMs));
     if (event.reason !== null) {
-      line.plain(' drop_reason=');
+      line.fixed(TEXT_DROP_REASON);
       line.plain(event.reason.toUpperCase());
     }
   }
 
   #identity(line: LineBuffer, event: FlowIdentity): void {
-    line.plain(this.#gatewayText);
+    line.fixed(this.#gateway);
     this.#value(line, event.srcIp);
-    line.plain(' D_IP=');
+    line.fixed(TEXT_D_IP);
     this.#value(line, event.dstIp);
-    line.plain(' hostname=');
+    line.fixed(TEXT_HOSTNAME);
     this.#value(line, event.hostname);
   }
 

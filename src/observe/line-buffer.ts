@@ -1,5 +1,6 @@
 import { escapeJson, escapeValue } from './escape.ts';
 
+const NULL = Buffer.from('null');
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 /** What one UTF-16 unit can grow to: `\uHHHH` with its backslash escaped once more. */
@@ -26,6 +27,12 @@ export class LineBuffer {
   /** How many bytes more can be put. */
   get room(): number {
     return this.#bytes.length - this.length;
+  }
+
+  /** Bytes that are known to be safe here: what every line has. */
+  fixed(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.length);
+    this.length += bytes.length;
   }
 
   /** ASCII text that is known to be safe here. */
@@ -56,7 +63,7 @@ export class LineBuffer {
 
   /** Any text as a JSON string in ASCII, with its quotes; null as `null`. */
   json(text: string | null): void {
-    if (text === null) return this.plain('null');
+    if (text === null) return this.fixed(NULL);
     this.#bytes[this.length++] = QUOTE;
     if (!this.#copyWhere(PLAIN_IN_JSON, text)) this.plain(escapeJson(text));
     this.#bytes[this.length++] = QUOTE;
