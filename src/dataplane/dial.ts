@@ -40,8 +40,8 @@ export interface DialOptions<A extends Attempt> {
  */
 export class Dial<A extends Attempt> {
   readonly #options: DialOptions<A>;
-  readonly #pending = new Set<Contender<A>>();
-  readonly #deadline: Timer;
+  #pending: Contender<A>[] = [];
+  readonly #deadline: Timer | null;
   #stagger: Timer | null = null;
   #next = 0;
   #lastFailure: DialFailure = 'other';
@@ -49,17 +49,21 @@ export class Dial<A extends Attempt> {
 
   constructor(options: DialOptions<A>) {
     this.#options = options;
-    this.#deadline = options.timers.after(options.timeoutMs, () => this.#fail('timeout'));
+    // A single address has its own deadline, which is the earlier one.
+    this.#deadline =
+      options.addresses.length === 1
+        ? null
+        : options.timers.after(options.timeoutMs, () => this.#fail('timeout'));
     this.#startNext();
   }
 
   /** Aborts every attempt; `done` will not be called. */
   cancel(): void {
     this.#over = true;
-    this.#deadline.cancel();
+    this.#deadline?.cancel();
     this.#stagger?.cancel();
     for (const contender of this.#pending) contender.abort();
-    this.#pending.clear();
+    this.#pending = [];
   }
 
   #startNext(): void {
@@ -67,27 +71,27 @@ export class Dial<A extends Attempt> {
     const ip = this.#options.addresses[this.#next];
     if (this.#over || ip === undefined) return;
     this.#next++;
-    const contender = new Contender<A>(ip, this.#options, (winner, failure) => {
-      if (failure === null) this.#win(winner);
-      else this.#lose(winner, failure);
-    });
-    this.#pending.add(contender);
+    this.#pending.push(new Contender<A>(ip, this.#options, this.#settled));
     if (this.#next < this.#options.addresses.length) {
       this.#stagger = this.#options.timers.after(STAGGER_MS, () => this.#startNext());
     }
   }
 
+  readonly #settled = (contender: Contender<A>, failure: DialFailure | null): void => {
+    this.#pending.splice(this.#pending.indexOf(contender), 1);
+    if (failure === null) this.#win(contender);
+    else this.#lose(failure);
+  };
+
   #win(winner: Contender<A>): void {
-    this.#pending.delete(winner);
     this.cancel();
     this.#options.done({ ok: true, attempt: winner.attempt, ip: winner.ip });
   }
 
-  #lose(loser: Contender<A>, failure: DialFailure): void {
-    this.#pending.delete(loser);
+  #lose(failure: DialFailure): void {
     this.#lastFailure = failure;
     if (this.#next < this.#options.addresses.length) this.#startNext();
-    else if (this.#pending.size === 0) this.#fail(this.#lastFailure);
+    else if (this.#pending.length === 0) this.#fail(this.#lastFailure);
   }
 
   #fail(failure: DialFailure): void {
@@ -107,7 +111,7 @@ class Contender<A extends Attempt> {
     settled: (contender: Contender<A>, failure: DialFailure | null) => void,
   ) {
     this.ip = ip;
-    this.#deadline = options.timers.after(PER_ADDRESS_MS, () => {
+    this.#deadline = options.timers.after(Math.min(PER_ADDRESS_MS, options.timeoutMs), () => {
       this.attempt.abort();
       settled(this, 'timeout');
     });

@@ -1,6 +1,7 @@
 import type { IpAddress } from '../policy/address.ts';
 import type { Decision } from '../policy/decision.ts';
 import type { Hostname } from '../policy/hostname.ts';
+import type { Clock } from './clock.ts';
 import type { DialFailure, FlowEnd, FlowObserver, FlowProtocol } from './events.ts';
 import type { Endpoint, RelayedBytes } from './wire.ts';
 
@@ -17,17 +18,20 @@ export class FlowRecorder {
   /** A later hello named another host than the one that was judged. */
   isSwitched = false;
   readonly #observer: FlowObserver;
+  readonly #clock: Clock;
   readonly #id: string;
   readonly #listener: string;
   readonly #client: Endpoint;
-  readonly #acceptedMs = performance.now();
+  readonly #acceptedMs: number;
   #sniffMs = 0;
   #dialStartedMs = 0;
   #dialMs: number | null = null;
   #isDecided = false;
 
-  constructor(observer: FlowObserver, id: string, listener: string, client: Endpoint) {
+  constructor(observer: FlowObserver, clock: Clock, id: string, listener: string, client: Endpoint) {
     this.#observer = observer;
+    this.#clock = clock;
+    this.#acceptedMs = clock.nowMs;
     this.#id = id;
     this.#listener = listener;
     this.#client = client;
@@ -39,16 +43,16 @@ export class FlowRecorder {
 
   /** The client has said, or failed to say, where it wants to go. */
   sniffed(): void {
-    this.#sniffMs = performance.now() - this.#acceptedMs;
+    this.#sniffMs = this.#clock.nowMs - this.#acceptedMs;
   }
 
   dialing(): void {
-    this.#dialStartedMs = performance.now();
+    this.#dialStartedMs = this.#clock.nowMs;
   }
 
   dialed(ip: IpAddress): void {
     this.dstIp = ip;
-    this.#dialMs = performance.now() - this.#dialStartedMs;
+    this.#dialMs = this.#clock.nowMs - this.#dialStartedMs;
   }
 
   // Both records spell the identity out: spreading a shared part costs more than the rest of a record.
@@ -63,7 +67,7 @@ export class FlowRecorder {
       dstPort: this.dstPort,
       hostname: this.hostname,
       protocol: this.protocol,
-      timeMs: Date.now(),
+      timeMs: this.#clock.epochMs,
       state,
       action,
       reason,
@@ -84,10 +88,10 @@ export class FlowRecorder {
       dstPort: this.dstPort,
       hostname: this.hostname,
       protocol: this.protocol,
-      timeMs: Date.now(),
+      timeMs: this.#clock.epochMs,
       bytesOut: bytes.out,
       bytesIn: bytes.in,
-      durationMs: performance.now() - this.#acceptedMs,
+      durationMs: this.#clock.nowMs - this.#acceptedMs,
       end,
       reason: this.isSwitched ? 'name_mismatch' : null,
       dialMs: this.#dialMs,

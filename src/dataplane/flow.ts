@@ -59,13 +59,19 @@ export class Flow<A extends Attempt> {
     this.#wire = wire;
     this.#world = world;
     this.#onOver = onOver;
-    this.#judgement = new Judgement(world.policy, wire.client.ip);
+    this.#judgement = new Judgement(world.policy, wire.client.ip, world.clock);
     this.#stage = listener.kind === 'explicit' ? 'request' : 'hello';
     this.#requestReader =
       listener.kind === 'explicit' ? new RequestReader(listener.gateway, world.settings.helloBytes) : null;
     this.#helloReader = new HelloReader(world.settings.helloBytes);
     this.#target = wire.originalDestination;
-    this.#record = new FlowRecorder(world.observer, world.nextFlowId(), listener.name, wire.client);
+    this.#record = new FlowRecorder(
+      world.observer,
+      world.clock,
+      world.nextFlowId(),
+      listener.name,
+      wire.client,
+    );
     this.#record.dstIp = this.#target?.ip ?? null;
     this.#record.dstPort = this.#target?.port ?? (listener.kind === 'sni' ? listener.upstreamPort : 0);
   }
@@ -133,7 +139,7 @@ export class Flow<A extends Attempt> {
   #awaitSilence(): void {
     const isSomewhereToGo = this.#target !== null || this.#request !== null;
     // Not through the judgement: it takes its policy snapshot when there is something to judge.
-    const mode = this.#world.policy().modeOf(this.#wire.client.ip, Date.now());
+    const mode = this.#world.policy().modeOf(this.#wire.client.ip, this.#world.clock.epochMs);
     if (!isSomewhereToGo || mode !== 'observe') return;
     this.#silenceTimer = this.#world.timers.after(SILENCE_MS, () => {
       this.#record.protocol = 'tcp';

@@ -1,4 +1,4 @@
-import { type Hostname, parseHostname } from '../policy/hostname.ts';
+import { foldHostname, type Hostname } from '../policy/hostname.ts';
 import { parseRequestHead } from '../sniff/http-head.ts';
 import {
   type ClientHello,
@@ -61,10 +61,14 @@ export class HelloReader {
 }
 
 function whole(hello: ClientHello, consumed: number): ReadHello {
-  const name = hello.serverName === null ? null : parseHostname(hello.serverName);
-  if (name?.ok === false) return malformed(name.fault);
   if (hello.legacyVersion > MAX_LEGACY_VERSION) return malformed('legacy-version');
-  return { kind: 'hello', protocol: 'tls', hello, hostname: name?.hostname ?? null, consumed };
+  return {
+    kind: 'hello',
+    protocol: 'tls',
+    hello,
+    hostname: hello.serverName === null ? null : foldHostname(hello.serverName),
+    consumed,
+  };
 }
 
 function malformed(detail: ClientHelloFault): ReadHello {

@@ -3,6 +3,7 @@ import type { Action, Decision, EchMode, Mode, Ruling, State } from '../policy/d
 import type { Hostname } from '../policy/hostname.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Reason } from '../policy/reason.ts';
+import type { Clock } from './clock.ts';
 
 /** What speaks against a flow, and what that makes of its state. */
 interface Objection {
@@ -17,17 +18,19 @@ interface Objection {
 export class Judgement {
   readonly #policyNow: () => Policy;
   readonly #source: IpAddress;
+  readonly #clock: Clock;
   #policy: Policy | null = null;
   #ruling: Ruling | null = null;
   #objection: Objection | null = null;
 
-  constructor(policyNow: () => Policy, source: IpAddress) {
+  constructor(policyNow: () => Policy, source: IpAddress, clock: Clock) {
+    this.#clock = clock;
     this.#policyNow = policyNow;
     this.#source = source;
   }
 
   get mode(): Mode {
-    return this.#ruling?.mode ?? this.#snapshot().modeOf(this.#source, Date.now());
+    return this.#ruling?.mode ?? this.#snapshot().modeOf(this.#source, this.#clock.epochMs);
   }
 
   get isObserving(): boolean {
@@ -54,7 +57,12 @@ export class Judgement {
 
   /** Holds a name, or the lack of one, against the policy. */
   judge(hostname: Hostname | null, port: number): void {
-    this.#ruling = this.#snapshot().decide({ hostname, port, source: this.#source, nowMs: Date.now() });
+    this.#ruling = this.#snapshot().decide({
+      hostname,
+      port,
+      source: this.#source,
+      nowMs: this.#clock.epochMs,
+    });
     if (this.#ruling.reason !== null) this.object(this.#ruling.reason, this.#ruling.state);
   }
 

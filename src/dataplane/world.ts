@@ -1,6 +1,7 @@
 import type { IpAddress } from '../policy/address.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { GuardVerdict, Resolver } from '../resolve/resolver.ts';
+import type { Clock } from './clock.ts';
 import type { FlowObserver } from './events.ts';
 import type { Timers } from './timers.ts';
 
@@ -27,6 +28,7 @@ export interface World {
   readonly settings: FlowSettings;
   readonly resolver: Resolver;
   readonly guard: Guard;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly observer: FlowObserver;
   /** The policy in force now. A flow asks once, when it is judged. */

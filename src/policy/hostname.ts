@@ -13,6 +13,11 @@ export type HostnameResult =
 export function parseHostname(text: string): HostnameResult {
   const fault = hostnameFault(text);
   if (fault !== null) return { ok: false, fault };
+  return { ok: true, hostname: foldHostname(text) };
+}
+
+/** Folds a name that is known to keep the grammar (a hello's, which the TLS parser has checked). */
+export function foldHostname(name: string): Hostname {
   // The grammar admits ASCII only, so toLowerCase cannot fold U+212A to k or U+0130 to i here.
-  return { ok: true, hostname: text.toLowerCase() as Hostname };
+  return name.toLowerCase() as Hostname;
 }

@@ -13,6 +13,20 @@ export function u16(bytes: Uint8Array, at: number): number {
  */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   let text = '';
-  for (let i = start; i < end; i++) text += String.fromCharCode(u8(bytes, i));
+  let at = start;
+  // Eight at a time: joining halves the cost of a name, and spreading a view takes five times as long.
+  for (; at + 8 <= end; at += 8) {
+    text += String.fromCharCode(
+      u8(bytes, at),
+      u8(bytes, at + 1),
+      u8(bytes, at + 2),
+      u8(bytes, at + 3),
+      u8(bytes, at + 4),
+      u8(bytes, at + 5),
+      u8(bytes, at + 6),
+      u8(bytes, at + 7),
+    );
+  }
+  for (; at < end; at++) text += String.fromCharCode(u8(bytes, at));
   return text;
 }

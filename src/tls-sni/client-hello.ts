@@ -79,7 +79,9 @@ export function parseClientHello(bytes: Uint8Array, resume: ClientHelloResume = 
 
 function finish(bytes: Uint8Array, start: number, end: number, consumed: number): ClientHelloResult {
   const hello = parseHelloBody(bytes, start + MESSAGE_HEADER_BYTES, end);
-  return typeof hello === 'string' ? malformed(hello) : { kind: 'done', consumed, ...hello };
+  if (typeof hello === 'string') return malformed(hello);
+  const { serverName, alpn, versions, legacyVersion, ech } = hello;
+  return { kind: 'done', consumed, serverName, alpn, versions, legacyVersion, ech };
 }
 
 function malformed(reason: ClientHelloFault): ClientHelloResult {

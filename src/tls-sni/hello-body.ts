@@ -65,7 +65,7 @@ function parseExtensions(
   end: number,
   legacyVersion: number,
 ): ClientHello | ClientHelloFault {
-  const seen = new Set<number>();
+  const seen = new TypesSeen();
   let serverName: string | null = null;
   let alpn: string[] = [];
   let versions: number[] = [];
@@ -76,8 +76,7 @@ function parseExtensions(
     const data = at + 4;
     const next = data + u16(bytes, at + 2);
     if (next > end) return 'extension-truncated';
-    if (seen.has(type)) return 'extension-duplicate';
-    seen.add(type);
+    if (!seen.add(type)) return 'extension-duplicate';
     if (type === SERVER_NAME) {
       const fault = serverNameFault(bytes, data, next);
       if (fault !== null) return fault;
@@ -98,6 +97,21 @@ function parseExtensions(
     at = next;
   }
   return { serverName, alpn, versions, legacyVersion, ech };
+}
+
+/** Extension types met in one hello. Most are below 64, and a set costs as much as the rest of the parse. */
+class TypesSeen {
+  #low = 0;
+  #high = 0;
+  #others: Set<number> | null = null;
+
+  /** False when the type was there before. */
+  add(type: number): boolean {
+    if (type < 32) return this.#low !== (this.#low |= 1 << type);
+    if (type < 64) return this.#high !== (this.#high |= 1 << (type - 32));
+    this.#others ??= new Set();
+    return this.#others.size !== this.#others.add(type).size;
+  }
 }
 
 /** RFC 6066 §3, held to the one shape that all stacks read alike: a list of exactly one host_name. */

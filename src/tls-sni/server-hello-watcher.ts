@@ -43,6 +43,54 @@ const RETRY_RANDOM: readonly number[] = [
  * (TLS 1.2 servers send unrecognized_name before their ServerHello).
  */
 export class ServerHelloWatcher {
+  #hasChosen = false;
+  #pieces: ServerHelloPieces | null = null;
+
+  /** Takes the server's next bytes, of any length, and says where things stand. After `done` it stays done. */
+  push(chunk: Uint8Array): ServerOpening {
+    // As nearly all servers begin: read in place, with nothing to be kept.
+    this.#hasChosen ||= this.#pieces === null && beginsWithServerHello(chunk);
+    if (this.#hasChosen) return CHOSEN;
+    this.#pieces ??= new ServerHelloPieces();
+    return this.#pieces.push(chunk);
+  }
+}
+
+const CHOSEN: ServerOpening = { kind: 'done', message: 'server-hello', retried: false };
+
+/** Whether `chunk` holds the start of a ServerHello, as far as its random, in its first record. */
+function beginsWithServerHello(chunk: Uint8Array): boolean {
+  if (chunk.length < RECORD_HEADER_BYTES + HELLO_PREFIX_BYTES) return false;
+  const recordBytes = u16(chunk, 3);
+  return (
+    u8(chunk, 0) === HANDSHAKE &&
+    isRecordStart(chunk, 0) &&
+    recordBytes >= HELLO_PREFIX_BYTES &&
+    recordBytes <= MAX_PLAINTEXT_BYTES &&
+    isServerHello(chunk, RECORD_HEADER_BYTES) &&
+    !isRetry(chunk, RECORD_HEADER_BYTES)
+  );
+}
+
+/** Whether a handshake message at `at`, of which HELLO_PREFIX_BYTES are there, is a ServerHello of sufficient length. */
+function isServerHello(bytes: Uint8Array, at: number): boolean {
+  return u8(bytes, at) === SERVER_HELLO && MESSAGE_HEADER_BYTES + lengthAt(bytes, at) >= HELLO_PREFIX_BYTES;
+}
+
+function isRetry(bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < RETRY_RANDOM.length; i++) {
+    if (bytes[at + RANDOM_AT + i] !== RETRY_RANDOM[i]) return false;
+  }
+  return true;
+}
+
+/** Length of the body of the handshake message at `at`. */
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return (u8(bytes, at + 1) << 16) | u16(bytes, at + 2);
+}
+
+/** The same for an opening that comes in pieces or begins otherwise. */
+class ServerHelloPieces {
   readonly #header = new Uint8Array(RECORD_HEADER_BYTES);
   #headerFilled = 0;
   /** Bytes of the current record still to come. */
@@ -54,7 +102,6 @@ export class ServerHelloWatcher {
   #retried = false;
   #message: 'server-hello' | 'alert' | 'other' | null = null;
 
-  /** Takes the server's next bytes, of any length, and says where things stand. After `done` it stays done. */
   push(chunk: Uint8Array): ServerOpening {
     let at = 0;
     while (this.#message === null && at < chunk.length) {
@@ -114,13 +161,11 @@ export class ServerHelloWatcher {
     const prefix = this.#prefix;
     if (u8(prefix, 0) !== SERVER_HELLO) this.#message = 'other';
     if (this.#message !== null || this.#prefixFilled < HELLO_PREFIX_BYTES) return;
-    const length = (u8(prefix, 1) << 16) | u16(prefix, 2);
-    const bodyLeft = MESSAGE_HEADER_BYTES + length - HELLO_PREFIX_BYTES;
-    if (bodyLeft < 0) {
+    if (!isServerHello(prefix, 0)) {
       this.#message = 'other';
-    } else if (RETRY_RANDOM.every((byte, i) => prefix[RANDOM_AT + i] === byte)) {
+    } else if (isRetry(prefix, 0)) {
       this.#retried = true;
-      this.#messageLeft = bodyLeft;
+      this.#messageLeft = MESSAGE_HEADER_BYTES + lengthAt(prefix, 0) - HELLO_PREFIX_BYTES;
       this.#prefixFilled = 0;
     } else {
       this.#message = 'server-hello';

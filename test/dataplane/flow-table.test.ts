@@ -42,12 +42,14 @@ function tableOf(
 ) {
   const decisions: DecisionEvent[] = [];
   const guard = makeGuard({ allow: [], deny: [] }, []);
+  const clock = new FakeClock();
   const table = new FlowTable<FakeAttempt>({
     world: {
       settings: SETTINGS,
       resolver: new FakeResolver(ZONE, address => guard.judge(address)),
       guard,
-      timers: new FakeClock().timers,
+      clock,
+      timers: clock.timers,
       observer: { decided: event => decisions.push(event), closed: () => {} },
       policy: () => compiled(),
       nextFlowId: () => 'flow',

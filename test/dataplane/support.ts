@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/dataplane/clock.ts';
 import type { Attempt } from '../../src/dataplane/dial.ts';
 import type { CloseEvent, DecisionEvent, DialFailure, FlowEnd } from '../../src/dataplane/events.ts';
 import { Flow } from '../../src/dataplane/flow.ts';
@@ -17,9 +18,14 @@ import { policyOf, rule } from '../policy/reference.ts';
 import { ip } from '../resolve/support.ts';
 
 /** A clock that stands still unless told, and timers that go by it. */
-export class FakeClock {
+export class FakeClock implements Clock {
   nowMs = 0;
+  readonly #startedMs = Date.now();
   readonly timers = new TimerQueue(() => this.nowMs);
+
+  get epochMs(): number {
+    return this.#startedMs + this.nowMs;
+  }
 
   /** Lets `ms` pass, firing what falls due at its own time. */
   advance(ms: number): void {
@@ -263,6 +269,7 @@ export class FlowRig {
       settings: { ...SETTINGS, ...options.settings },
       resolver: this.resolver,
       guard,
+      clock: this.clock,
       timers: this.clock.timers,
       observer: {
         decided: event => {

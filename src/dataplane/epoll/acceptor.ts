@@ -17,7 +17,6 @@ export class Acceptor implements EventHandler {
   readonly #loop: EventLoop;
   readonly #fd: number;
   readonly #accepted: (fd: number, client: SocketAddress) => void;
-  readonly #address: PinnedBuffer;
   readonly #length: PinnedBuffer;
   #open = true;
 
@@ -25,7 +24,6 @@ export class Acceptor implements EventHandler {
     this.#loop = loop;
     this.#fd = fd;
     this.#accepted = accepted;
-    this.#address = loop.ffi.pin(SOCKADDR_IN6_BYTES);
     this.#length = loop.ffi.pin(4);
     loop.watchReadable(fd, this);
   }
@@ -47,11 +45,12 @@ export class Acceptor implements EventHandler {
   /** False when nothing is waiting, or nothing can be taken now. */
   #acceptOne(): boolean {
     const { libc } = this.#loop.ffi;
+    const { address, bytes } = this.#loop.socketAddress;
     this.#length.bytes.writeUInt32LE(SOCKADDR_IN6_BYTES);
     const flags = c.SOCK_NONBLOCK | c.SOCK_CLOEXEC;
-    const fd = libc.accept4(this.#fd, this.#address.address, this.#length.address, flags);
+    const fd = libc.accept4(this.#fd, address, this.#length.address, flags);
     if (fd >= 0) {
-      this.#accepted(fd, decodeSocketAddress(this.#address.bytes));
+      this.#accepted(fd, decodeSocketAddress(bytes));
       return true;
     }
     const errno = libc.errno();

@@ -26,8 +26,8 @@ export class ConnectAttempt implements Attempt, SocketOwner {
       return;
     }
     setNoDelay(libc, fd);
-    const address = encodeSocketAddress(ip, port);
-    const errno = libc.connect(fd, address, address.length) < 0 ? libc.errno() : 0;
+    const length = encodeSocketAddress(ip, port, loop.socketAddress.bytes);
+    const errno = libc.connect(fd, loop.socketAddress.address, length) < 0 ? libc.errno() : 0;
     if (errno !== 0 && errno !== c.EINPROGRESS) {
       libc.close(fd);
       this.socket = null;

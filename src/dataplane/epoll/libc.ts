@@ -67,7 +67,7 @@ export interface Libc {
   bind(fd: number, address: Buffer, length: number): number;
   listen(fd: number, backlog: number): number;
   accept4(fd: number, address: number, length: number, flags: number): number;
-  connect(fd: number, address: Buffer, length: number): number;
+  connect(fd: number, address: number, length: number): number;
   getsockname(fd: number, address: Buffer, length: Int32Array): number;
   getsockopt(fd: number, level: number, name: number, value: Buffer, length: Int32Array): number;
   setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
@@ -116,7 +116,7 @@ export function loadFfi(): Ffi {
     bind: c.func('int bind(int, uint8_t *, uint32_t)'),
     listen: c.func('int listen(int, int)'),
     accept4: c.func('int accept4(int, int64_t, int64_t, int)'),
-    connect: c.func('int connect(int, uint8_t *, uint32_t)'),
+    connect: c.func('int connect(int, int64_t, uint32_t)'),
     getsockname: c.func('int getsockname(int, uint8_t *, int32_t *)'),
     getsockopt: c.func('int getsockopt(int, int, int, uint8_t *, int32_t *)'),
     setsockopt: c.func('int setsockopt(int, int, int, uint8_t *, uint32_t)'),

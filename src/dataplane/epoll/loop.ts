@@ -1,8 +1,13 @@
+import { performance } from 'node:perf_hooks';
+import type { Clock } from '../clock.ts';
 import { TimerQueue } from '../timers.ts';
 import type { Ffi, PinnedBuffer } from './libc.ts';
 import * as c from './libc.ts';
+import { SOCKADDR_IN6_BYTES } from './sockets.ts';
 
 const EVENTS_PER_WAIT = 512;
+/** How many events share one reading of the clocks: a millisecond's worth. */
+const EVENTS_PER_TICK = 32;
 /** One buffer for every read of the thread: what is kept longer than a call is copied out of it. */
 const SCRATCH_BYTES = 256 * 1024;
 
@@ -15,10 +20,14 @@ export interface EventHandler {
  * One thread's epoll loop. Descriptors are edge-triggered and registered once; a closed one keeps its number until the
  * batch of events is through, so that an event in hand can never reach a newer descriptor of the same number.
  */
-export class EventLoop {
+export class EventLoop implements Clock {
   readonly ffi: Ffi;
   readonly scratch: PinnedBuffer;
+  /** Room for one socket address, for calls that take one. */
+  readonly socketAddress: PinnedBuffer;
   readonly timers: TimerQueue;
+  nowMs = performance.now();
+  epochMs = Date.now();
   readonly #epfd: number;
   readonly #events: PinnedBuffer;
   readonly #eventInts: Int32Array;
@@ -30,7 +39,8 @@ export class EventLoop {
   constructor(ffi: Ffi) {
     this.ffi = ffi;
     this.scratch = ffi.pin(SCRATCH_BYTES);
-    this.timers = new TimerQueue(() => performance.now());
+    this.socketAddress = ffi.pin(SOCKADDR_IN6_BYTES);
+    this.timers = new TimerQueue(() => this.nowMs);
     this.#epfd = c.openEpoll(ffi.libc);
     if (this.#epfd < 0) throw new c.SystemCallError('epoll_create1', ffi.libc.errno());
     this.#events = ffi.pin(EVENTS_PER_WAIT * c.EPOLL_EVENT_INTS * 4);
@@ -70,12 +80,19 @@ export class EventLoop {
     const count = this.#wait();
     const ints = this.#eventInts;
     for (let i = 0; i < count; i++) {
+      if (i % EVENTS_PER_TICK === 0) this.#tick();
       const at = i * c.EPOLL_EVENT_INTS;
       this.#handlers[ints[at + c.EPOLL_DATA_INT] ?? -1]?.ready(ints[at] ?? 0);
     }
+    this.#tick();
     this.timers.fireDue();
     this.#runSoon();
     this.#closeNow();
+  }
+
+  #tick(): void {
+    this.nowMs = performance.now();
+    this.epochMs = Date.now();
   }
 
   #register(fd: number, events: number, handler: EventHandler): void {

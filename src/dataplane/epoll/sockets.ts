@@ -19,23 +19,24 @@ export interface SocketAddress {
   readonly port: number;
 }
 
-/** Encodes `struct sockaddr_in` or `sockaddr_in6`, whichever the address' family asks for. */
-export function encodeSocketAddress(ip: IpAddress, port: number): Buffer {
+/**
+ * Writes `struct sockaddr_in` or `sockaddr_in6`, whichever the address' family asks for, to the start of `bytes`
+ * (SOCKADDR_IN6_BYTES). Returns its length.
+ */
+export function encodeSocketAddress(ip: IpAddress, port: number, bytes: Buffer): number {
+  bytes.fill(0);
+  bytes.writeUInt16LE(ip.family === 4 ? c.AF_INET : c.AF_INET6, 0);
+  bytes.writeUInt16BE(port, 2);
   const [w0, w1, w2, w3] = ip.words;
   if (ip.family === 4) {
-    const bytes = Buffer.alloc(SOCKADDR_IN_BYTES);
-    bytes.writeUInt16LE(c.AF_INET, 0);
-    bytes.writeUInt16BE(port, 2);
     bytes.writeUInt32BE(w3, 4);
-    return bytes;
+    return SOCKADDR_IN_BYTES;
   }
-  const bytes = Buffer.alloc(SOCKADDR_IN6_BYTES);
-  bytes.writeUInt16LE(c.AF_INET6, 0);
-  bytes.writeUInt16BE(port, 2);
-  [w0, w1, w2, w3].forEach((word, i) => {
-    bytes.writeUInt32BE(word, 8 + 4 * i);
-  });
-  return bytes;
+  bytes.writeUInt32BE(w0, 8);
+  bytes.writeUInt32BE(w1, 12);
+  bytes.writeUInt32BE(w2, 16);
+  bytes.writeUInt32BE(w3, 20);
+  return SOCKADDR_IN6_BYTES;
 }
 
 /** Decodes what the kernel wrote; an IPv4-mapped peer comes out as IPv4. */
@@ -59,8 +60,8 @@ export function openListener(libc: Libc, ip: IpAddress, port: number): number {
   if (family === c.AF_INET6) setOption(libc, fd, c.SOL_IPV6, c.IPV6_V6ONLY, int32(0));
   setNoDelay(libc, fd);
   setKeepalive(libc, fd);
-  const address = encodeSocketAddress(ip, port);
-  if (libc.bind(fd, address, address.length) < 0 || libc.listen(fd, BACKLOG) < 0) {
+  const address = Buffer.alloc(SOCKADDR_IN6_BYTES);
+  if (libc.bind(fd, address, encodeSocketAddress(ip, port, address)) < 0 || libc.listen(fd, BACKLOG) < 0) {
     const error = new c.SystemCallError('listen', libc.errno());
     libc.close(fd);
     throw error;

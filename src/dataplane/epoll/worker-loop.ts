@@ -57,8 +57,9 @@ export class WorkerLoop<R> {
     this.#reporting = new Reporting(reporter, this.#loop.timers, report => this.#mailbox.report(report));
     this.#world = {
       settings: setup.settings,
-      resolver: new CachingResolver(this.#mailbox, { now: Date.now }),
+      resolver: new CachingResolver(this.#mailbox, { now: () => this.#loop.epochMs }),
       guard: makeGuard(setup.guard, setup.ownListeners),
+      clock: this.#loop,
       timers: this.#loop.timers,
       observer: this.#reporting,
       policy: () => this.#policy,

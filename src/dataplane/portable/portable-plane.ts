@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { IpAddress } from '../../policy/address.ts';
 import type { Policy } from '../../policy/policy.ts';
+import { systemClock } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import { type DataPlane, type DataPlaneOptions, ListenError, listenFailure } from '../data-plane.ts';
 import { flowIds, newRunId } from '../flow-id.ts';
@@ -84,6 +85,7 @@ class PortablePlane<R> implements DataPlane {
           guard,
           own.map(({ ip, port }) => ({ ip: ip.toString(), port })),
         ),
+        clock: systemClock,
         timers: nodeTimers,
         observer: {
           decided: event => this.#reporting.decided(event),

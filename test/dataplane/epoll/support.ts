@@ -107,8 +107,8 @@ export class Lab {
   #connectTo(port: number): number {
     const { libc } = this.ffi;
     const fd = libc.socket(c.AF_INET, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
-    const bytes = encodeSocketAddress(ip('127.0.0.1'), port);
-    libc.connect(fd, bytes, bytes.length);
+    const { address, bytes } = this.loop.socketAddress;
+    libc.connect(fd, address, encodeSocketAddress(ip('127.0.0.1'), port, bytes));
     return fd;
   }
 }
