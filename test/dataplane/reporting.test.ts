@@ -40,7 +40,7 @@ describe('Reporting', () => {
     expect([sent, clock.isIdle]).toEqual([[], true]);
   });
 
-  it('sends in one report what happens within ten milliseconds of the first event', () => {
+  it('sends in one report what happens within twenty milliseconds of the first event', () => {
     const { clock, sent, reporting } = reportingOf();
     reporting.decided(decision({ flow: 'a' }));
     clock.advance(9);
