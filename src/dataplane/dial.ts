@@ -71,14 +71,14 @@ export class Dial<A extends Attempt> {
     const ip = this.#options.addresses[this.#next];
     if (this.#over || ip === undefined) return;
     this.#next++;
-    this.#pending.push(new Contender<A>(ip, this.#options, this.#settled));
+    this.#pending = [...this.#pending, new Contender<A>(ip, this.#options, this.#settled)];
     if (this.#next < this.#options.addresses.length) {
       this.#stagger = this.#options.timers.after(STAGGER_MS, () => this.#startNext());
     }
   }
 
   readonly #settled = (contender: Contender<A>, failure: DialFailure | null): void => {
-    this.#pending.splice(this.#pending.indexOf(contender), 1);
+    this.#pending = this.#pending.filter(other => other !== contender);
     if (failure === null) this.#win(contender);
     else this.#lose(failure);
   };

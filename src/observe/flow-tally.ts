@@ -85,7 +85,7 @@ export interface Tally {
  * grows with the flows of one reporting interval at most.
  */
 export class FlowTally implements FlowObserver {
-  #decisions = new Map<string, DecisionCount>();
+  #decisions: DecisionCount[] = [];
   #rules = new Map<string, RuleCount>();
   #sites: SiteCount[] = [];
   /** By port, source and host: three short looks-up cost less than putting one key together. */
@@ -125,7 +125,7 @@ export class FlowTally implements FlowObserver {
   /** What happened since the last call. */
   take(): Tally {
     const tally: Tally = {
-      decisions: [...this.#decisions.values()],
+      decisions: this.#decisions,
       rules: [...this.#rules.values()],
       sites: this.#sites,
       dialFailures: this.#dialFailures,
@@ -133,7 +133,7 @@ export class FlowTally implements FlowObserver {
       dialSeconds: this.#dialSeconds,
       flowSeconds: this.#flowSeconds,
     };
-    this.#decisions = new Map();
+    this.#decisions = [];
     this.#rules = new Map();
     this.#sites = [];
     this.#siteIndex = new Map();
@@ -145,10 +145,19 @@ export class FlowTally implements FlowObserver {
   }
 
   #countDecision({ listener, protocol, action, reason }: DecisionEvent): void {
-    const key = `${listener} ${protocol} ${action} ${reason}`;
-    const alike = this.#decisions.get(key);
-    if (alike === undefined) this.#decisions.set(key, { listener, protocol, action, reason, flows: 1 });
-    else alike.flows++;
+    // A dozen ways to be decided at most, nearly always the first: looking through them costs less than making a key.
+    for (const count of this.#decisions) {
+      if (
+        count.listener === listener &&
+        count.protocol === protocol &&
+        count.action === action &&
+        count.reason === reason
+      ) {
+        count.flows++;
+        return;
+      }
+    }
+    this.#decisions.push({ listener, protocol, action, reason, flows: 1 });
   }
 
   #countRule(rule: string, timeMs: number): void {

@@ -143,7 +143,7 @@ function parseAlpn(bytes: Uint8Array, start: number, end: number): string[] | nu
 function parseVersions(bytes: Uint8Array, start: number, end: number): number[] | null {
   const length = end - start - 1;
   if (length < 2 || length % 2 !== 0 || u8(bytes, start) !== length) return null;
-  const versions: number[] = [];
-  for (let at = start + 1; at < end; at += 2) versions.push(u16(bytes, at));
+  const versions = new Array<number>(length / 2);
+  for (let i = 0; i < versions.length; i++) versions[i] = u16(bytes, start + 1 + 2 * i);
   return versions;
 }

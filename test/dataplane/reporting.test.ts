@@ -47,7 +47,7 @@ describe('Reporting', () => {
     expect(sent).toEqual([]);
     reporting.closed(close({ flow: 'a' }));
     clock.advance(100);
-    expect(sent).toEqual([[10, ['a decided', 'a closed']]]);
+    expect(sent).toEqual([[20, ['a decided', 'a closed']]]);
     expect(clock.isIdle).toBe(true);
   });
 
@@ -58,8 +58,8 @@ describe('Reporting', () => {
     reporting.closed(close({ flow: 'a' }));
     clock.advance(50);
     expect(sent).toEqual([
-      [10, ['a decided']],
-      [60, ['a closed']],
+      [20, ['a decided']],
+      [70, ['a closed']],
     ]);
   });
 
@@ -77,7 +77,7 @@ describe('Reporting', () => {
     clock.advance(8);
     for (const flow of ['c', 'd']) reporting.decided(decision({ flow }));
     clock.advance(100);
-    expect(sent.map(([atMs]) => atMs)).toEqual([8, 18]);
+    expect(sent.map(([atMs]) => atMs)).toEqual([8, 28]);
   });
 
   it('flushes now what it has, once', () => {
