@@ -4,7 +4,7 @@ import type { EventHandler, EventLoop } from './loop.ts';
 import { decodeSocketAddress, SOCKADDR_IN6_BYTES, type SocketAddress } from './sockets.ts';
 
 /** A burst of connects gives way to the flows under way after this many. */
-const ACCEPTS_PER_TURN = 64;
+const MAX_ACCEPTS_PER_TURN = 64;
 /** Nothing is waiting, or what was waiting is gone. */
 const TRANSIENT: ReadonlySet<number> = new Set([c.EAGAIN, c.EINTR, c.ECONNABORTED]);
 /** Out of descriptors or memory, a level-triggered listener would spin. */
@@ -19,6 +19,7 @@ export class Acceptor implements EventHandler {
   readonly #accepted: (fd: number, client: SocketAddress) => void;
   readonly #length: PinnedBuffer;
   #open = true;
+  #quota = 1;
 
   constructor(loop: EventLoop, fd: number, accepted: (fd: number, client: SocketAddress) => void) {
     this.#loop = loop;
@@ -29,9 +30,12 @@ export class Acceptor implements EventHandler {
   }
 
   ready(): void {
-    for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
-      if (!this.#acceptOne()) return;
-    }
+    let accepted = 0;
+    while (accepted < this.#quota && this.#acceptOne()) accepted++;
+    // As many as last time, or more when there were so many: the call that finds nothing is mostly saved, and what is
+    // still waiting is reported in the next turn.
+    this.#quota =
+      accepted === this.#quota ? Math.min(2 * accepted, MAX_ACCEPTS_PER_TURN) : Math.max(1, accepted);
   }
 
   /** Takes what is queued, then closes the listening socket: what the kernel has accepted is not to be reset. */

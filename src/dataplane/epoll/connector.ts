@@ -4,7 +4,7 @@ import type { DialFailure } from '../events.ts';
 import * as c from './libc.ts';
 import type { EventLoop } from './loop.ts';
 import { adopt, type Socket, type SocketOwner } from './socket.ts';
-import { encodeSocketAddress, setNoDelay, socketError } from './sockets.ts';
+import { acknowledgeWithData, encodeSocketAddress, setNoDelay, socketError } from './sockets.ts';
 
 /** A non-blocking connect under way. Once settled without failure, `socket` is connected and the taker's. */
 export class ConnectAttempt implements Attempt, SocketOwner {
@@ -26,6 +26,7 @@ export class ConnectAttempt implements Attempt, SocketOwner {
       return;
     }
     setNoDelay(libc, fd);
+    acknowledgeWithData(libc, fd);
     const length = encodeSocketAddress(ip, port, loop.socketAddress.bytes);
     const errno = libc.connect(fd, loop.socketAddress.address, length) < 0 ? libc.errno() : 0;
     if (errno !== 0 && errno !== c.EINPROGRESS) {

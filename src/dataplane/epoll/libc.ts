@@ -19,6 +19,7 @@ export const SO_REUSEPORT = 15;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
+export const TCP_QUICKACK = 12;
 export const IPV6_V6ONLY = 26;
 /** netfilter: the destination before REDIRECT; the same number under SOL_IP and SOL_IPV6. */
 export const SO_ORIGINAL_DST = 80;
