@@ -3,7 +3,7 @@ import { LogLines, type LogSummary } from '../../src/flow-log/log-lines.ts';
 import { FlowLines } from '../../src/observe/flow-lines.ts';
 import type { LogFormat } from '../../src/observe/log.ts';
 import type { SeenFlow } from '../../src/policy/seen-flow.ts';
-import { linesIn } from '../observe/support.ts';
+import { bytesIn, linesIn } from '../observe/support.ts';
 
 /** What a log holds, read in chunks of `chunkBytes`. */
 export function readLog(
@@ -25,7 +25,7 @@ export function written(format: LogFormat, ...events: readonly (DecisionEvent | 
     if ('end' in event) lines.closed(event);
     else lines.decided(event);
   }
-  return linesIn(lines.take());
+  return linesIn(bytesIn(lines.take().lines));
 }
 
 /** A flow of `decision()`, as its record is read back. */
