@@ -99,18 +99,22 @@ function parseExtensions(
   return { serverName, alpn, versions, legacyVersion, ech };
 }
 
-/** Extension types met in one hello. Most are below 64, and a set costs as much as the rest of the parse. */
+/** Extension types met in one hello. Most are below 32, and a set costs as much as the rest of the parse. */
 class TypesSeen {
   #low = 0;
-  #high = 0;
   #others: Set<number> | null = null;
 
   /** False when the type was there before. */
   add(type: number): boolean {
-    if (type < 32) return this.#low !== (this.#low |= 1 << type);
-    if (type < 64) return this.#high !== (this.#high |= 1 << (type - 32));
+    if (type < 32) {
+      const before = this.#low;
+      this.#low |= 1 << type;
+      return this.#low !== before;
+    }
     this.#others ??= new Set();
-    return this.#others.size !== this.#others.add(type).size;
+    if (this.#others.has(type)) return false;
+    this.#others.add(type);
+    return true;
   }
 }
 
