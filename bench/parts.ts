@@ -1,6 +1,7 @@
 import type { Contestant } from './proxies/contestant.ts';
 import {
   HAPROXY_DEFAULT,
+  HAPROXY_GATEWAY,
   HAPROXY_LOGGING,
   HAPROXY_RELAY,
   HAPROXY_TUNED,
@@ -9,10 +10,11 @@ import {
   SNIPROXY_DEFAULT,
   SNIPROXY_QUIET,
 } from './proxies/peers.ts';
-import { sallyport } from './proxies/sallyport.ts';
+import { sallyport, sallyportGateway } from './proxies/sallyport.ts';
 import type { Section } from './report/section.ts';
 import { measureBulk } from './scenarios/bulk.ts';
 import { measureConcurrency } from './scenarios/concurrency.ts';
+import { measureGateway } from './scenarios/gateway.ts';
 import { measureIdleFlows } from './scenarios/idle-flows.ts';
 import { measureShortFlows } from './scenarios/short-flows.ts';
 import { measureStartUp } from './scenarios/start-up.ts';
@@ -90,6 +92,18 @@ export const PARTS: readonly Part[] = [
         proxies: CONNECT,
         isSerious: isEpollOrPeer,
         opening: 'connect',
+      }),
+    }),
+  },
+  {
+    name: 'gateway',
+    summary: 'short flows through a transparent listener, between network namespaces (needs root and nft)',
+    run: async stage => ({
+      title: 'Transparent gateway',
+      text: 'Three network namespaces in a row over veth pairs, client – gateway – server; nftables redirects port 443 to the proxy. sallyport resolves the name and dials what it resolved; HAProxy dials what the client dialled; nginx knows one address for the name. "No proxy" is plain routing through the same gateway. A packet over veth is worked on by whoever sends it, so shares of cores differ from those over loopback.',
+      tables: await measureGateway(stage, {
+        proxies: [sallyportGateway('enforce'), sallyportGateway('observe'), HAPROXY_GATEWAY, NGINX_TUNED],
+        isSerious: isEpollOrPeer,
       }),
     }),
   },

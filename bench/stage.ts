@@ -1,3 +1,4 @@
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent, LoadAgent } from './agent.ts';
 import type { Cores } from './cores.ts';
@@ -34,28 +35,50 @@ export interface StageOptions {
   readonly progress: (text: string) => void;
 }
 
+/** Where the actors are: on this machine's loopback, or in network namespaces. */
+export interface Place {
+  /** Go before the commands of load, backend and proxies: `ip netns exec NAME`. */
+  readonly load: readonly string[];
+  readonly backend: readonly string[];
+  readonly proxy: readonly string[];
+  /** 0: any that is free. */
+  readonly backendPort: number;
+  /** The backend's addresses, as the load sees them. */
+  readonly hosts: readonly string[];
+}
+
+const LOOPBACK: Place = { load: [], backend: [], proxy: [], backendPort: 0, hosts: LOOPBACK_HOSTS };
+
 /** What every part of the bench plays on: cores, the load agent, a backend, and a place for files. */
 export class Stage {
   readonly options: StageOptions;
   readonly load: LoadAgent;
   readonly #agents: readonly Agent[];
+  readonly #place: Place;
   readonly #backendPort: number;
-  #launched = 0;
+  #ports = FIRST_PORT;
 
-  private constructor(options: StageOptions, agents: { load: Agent; backend: Agent }, backendPort: number) {
+  private constructor(
+    options: StageOptions,
+    place: Place,
+    { load, backend, backendPort }: { load: Agent; backend: Agent; backendPort: number },
+  ) {
     this.options = options;
-    this.load = new LoadAgent(agents.load);
-    this.#agents = [agents.load, agents.backend];
+    this.load = new LoadAgent(load);
+    this.#agents = [load, backend];
+    this.#place = place;
     this.#backendPort = backendPort;
   }
 
-  static async set(scope: Scope, options: StageOptions): Promise<Stage> {
-    const backend = new Agent('backend', options.cores.backend, { args: ['0.0.0.0'] });
+  static async set(scope: Scope, options: StageOptions, place = LOOPBACK): Promise<Stage> {
+    const { cores } = options;
+    const args = ['0.0.0.0', String(place.backendPort)];
+    const backend = new Agent('backend', cores.backend, { args, prefix: place.backend });
     scope.add(() => backend.end());
     const { port } = await backend.message<{ port: number }>();
-    const load = new Agent('load', options.cores.load);
+    const load = new Agent('load', cores.load, { prefix: place.load });
     scope.add(() => load.end());
-    return new Stage(options, { load, backend }, port);
+    return new Stage(options, place, { load, backend, backendPort: port });
   }
 
   get extent(): Extent {
@@ -74,7 +97,7 @@ export class Stage {
   /** The backend itself. */
   direct(opening: Contestant['opening']): Target {
     const port = this.#backendPort;
-    return { hosts: LOOPBACK_HOSTS, port, connectTo: opening === 'connect' ? port : null };
+    return { hosts: this.#place.hosts, port, connectTo: opening === 'connect' ? port : null };
   }
 
   /** Those of `proxies` that are asked for and installed. */
@@ -89,14 +112,21 @@ export class Stage {
       });
   }
 
+  /** A port that no proxy of this stage has had, and neither the next one. */
+  freePort(): number {
+    const port = this.#ports;
+    this.#ports += 2;
+    return port;
+  }
+
   /** Starts a proxy, to be stopped with the scope. */
   async start(scope: Scope, proxy: Contestant, options: Partial<LaunchOptions> = {}): Promise<Running> {
-    const n = this.#launched++;
     const running = await launch(proxy, {
-      dir: join(this.options.dir, String(n)),
+      dir: mkdtempSync(join(this.options.dir, 'proxy-')),
       cores: this.options.cores.proxy,
-      port: FIRST_PORT + 2 * n,
+      port: this.freePort(),
       hosts: LOOPBACK_HOSTS,
+      prefix: this.#place.proxy,
       backend: { host: '127.0.0.1', port: this.#backendPort },
       isAnswered: target => this.load.isAnswered(target),
       ...options,

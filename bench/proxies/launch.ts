@@ -73,6 +73,7 @@ export async function launch(proxy: Contestant, options: LaunchOptions): Promise
     BACKEND: `${backend.host}:${backend.port}`,
     BACKENDHOST: backend.host,
     BACKENDPORT: String(backend.port),
+    HOSTS: options.hosts.join(', '),
     DIR: dir,
     ...proxy.values,
   });

@@ -11,6 +11,8 @@ export const HAPROXY_DEFAULT = haproxy('default');
 export const HAPROXY_LOGGING = haproxy('logging');
 /** Relays without a look, so the backend answers the CONNECT: what HAProxy costs where it can take no part. */
 export const HAPROXY_RELAY: Contestant = { ...haproxy('relay'), opening: 'connect' };
+/** Behind nftables REDIRECT. */
+export const HAPROXY_GATEWAY = haproxy('gateway');
 export const NGINX_TUNED = nginx('tuned');
 export const NGINX_DEFAULT = nginx('default');
 export const SNIPROXY_QUIET = sniproxy('quiet');

@@ -24,3 +24,13 @@ export function sallyport({ dataplane, mode, opening = 'hello', workers = 1 }: S
     opening,
   };
 }
+
+/** sallyport behind nftables REDIRECT. */
+export function sallyportGateway(mode: SallyportOptions['mode']): Contestant {
+  const proxy = sallyport({ dataplane: 'epoll', mode });
+  return {
+    ...proxy,
+    files: ['sallyport-gateway.yaml', `policy-${mode}.yaml`],
+    command: dir => [process.execPath, MAIN, 'run', '-c', join(dir, 'sallyport-gateway.yaml')],
+  };
+}

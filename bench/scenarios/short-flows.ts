@@ -6,7 +6,7 @@ import type { Contestant } from '../proxies/contestant.ts';
 import type { Running } from '../proxies/launch.ts';
 import { type Cell, figure, type Table } from '../report/section.ts';
 import { inRounds } from '../rounds.ts';
-import { scoped } from '../scope.ts';
+import { type Scope, scoped } from '../scope.ts';
 import type { Stage } from '../stage.ts';
 
 const CONCURRENCY = 64;
@@ -34,6 +34,8 @@ export interface ShortFlowsOptions {
   readonly isSerious: (proxy: Contestant) => boolean;
   /** What the backend is asked without a proxy. */
   readonly opening?: Contestant['opening'];
+  /** Absent: as the stage does it. */
+  readonly start?: (scope: Scope, proxy: Contestant) => Promise<Running>;
 }
 
 /**
@@ -42,14 +44,14 @@ export interface ShortFlowsOptions {
  */
 export function measureShortFlows(
   stage: Stage,
-  { proxies, isSerious, opening = 'hello' }: ShortFlowsOptions,
+  { proxies, isSerious, opening = 'hello', start }: ShortFlowsOptions,
 ): Promise<Table[]> {
   return scoped(async scope => {
     const { rounds } = stage.extent;
     const players: Player[] = [player('no proxy', null, stage.direct(opening))];
     for (const proxy of stage.cast(proxies)) {
       stage.progress(`${proxy.name}: starting and warming up`);
-      const running = await stage.start(scope, proxy);
+      const running = await (start?.(scope, proxy) ?? stage.start(scope, proxy));
       players.push(player(proxy.name, running, running.target));
       await stage.load.flows(closedLoop(running.target, stage.size(20_000, 1_000)));
     }
