@@ -19,6 +19,7 @@ import { measureIdleFlows } from './scenarios/idle-flows.ts';
 import { measureShortFlows } from './scenarios/short-flows.ts';
 import { measureStartUp } from './scenarios/start-up.ts';
 import { measureSystemCalls } from './scenarios/system-calls.ts';
+import { measureTls } from './scenarios/tls.ts';
 import type { Stage } from './stage.ts';
 
 /** A part of the bench, which can be run alone. */
@@ -105,6 +106,15 @@ export const PARTS: readonly Part[] = [
         proxies: [sallyportGateway('enforce'), sallyportGateway('observe'), HAPROXY_GATEWAY, NGINX_TUNED],
         isSerious: isEpollOrPeer,
       }),
+    }),
+  },
+  {
+    name: 'tls',
+    summary: 'real TLS 1.3 handshakes, full and resumed: what a proxy adds',
+    run: async stage => ({
+      title: 'Real TLS',
+      text: 'TLS 1.3 (node:tls at both ends, ECDSA P-256), a request of 64 bytes, an answer of 1 KiB, close. Client and server share the other core and are the limit here, so handshakes a second say little about the proxy; its CPU and the latency it adds do.',
+      tables: await measureTls(stage, BEST),
     }),
   },
   {

@@ -1,5 +1,5 @@
 /** The name that every proxy under test lets pass. */
-const BENCH_NAME = 'bench.example';
+export const BENCH_NAME = 'bench.example';
 /** What a proxy answers a CONNECT with ends so, as does the request. */
 export const HEAD_END = Buffer.from('\r\n\r\n');
 /** The first byte of a CONNECT, and of no TLS record. */
