@@ -4,18 +4,19 @@ import { execFileSync } from 'node:child_process';
 export interface Cores {
   /** The core of the proxy under test. */
   readonly proxy: readonly number[];
-  /** The cores of everything else; those that load and backend have to themselves come first. */
   readonly load: readonly number[];
   readonly backend: readonly number[];
+  /** Two cores for a proxy with two workers; shared with the load where there are only two. */
+  readonly scaling: readonly number[];
 }
 
 /** Allots the cores that this process may use. Throws when there are fewer than two. */
 export function allotCores(): Cores {
-  const [proxy, load, backend = load] = allowedCores();
-  if (proxy === undefined || load === undefined || backend === undefined) {
+  const [proxy, load, backend = load, second = load] = allowedCores();
+  if (proxy === undefined || load === undefined || backend === undefined || second === undefined) {
     throw new Error('needs two cores: one for the proxy, one for the load');
   }
-  return { proxy: [proxy], load: [load], backend: [backend] };
+  return { proxy: [proxy], load: [load], backend: [backend], scaling: [proxy, second] };
 }
 
 /** Keeps this process, which does little, off the proxy's core. */

@@ -33,11 +33,9 @@ async function bench({ extent, parts, save }: BenchOptions): Promise<void> {
   for (const { name, run } of PARTS.filter(part => parts.includes(part.name))) {
     const progress = (text: string) => process.stderr.write(`${name}: ${text}\n`);
     // A fresh stage a part: what one part leaves behind in load or backend is not to slow the next one down.
-    const acts = new Scope();
-    scope.add(() => acts.close());
-    const stage = await Stage.set(acts, { extent, cores, dir, progress });
-    const section = await run(stage);
-    await acts.close();
+    const section = await scope.within(async acts =>
+      run(await Stage.set(acts, { extent, cores, dir, progress })),
+    );
     sections.set(name, section);
     process.stdout.write(`${formatSection(section)}\n`);
   }

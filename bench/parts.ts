@@ -5,6 +5,7 @@ import {
   HAPROXY_LOGGING,
   HAPROXY_RELAY,
   HAPROXY_TUNED,
+  HAPROXY_TWO_THREADS,
   NGINX_DEFAULT,
   NGINX_TUNED,
   SNIPROXY_DEFAULT,
@@ -16,10 +17,12 @@ import { measureBulk } from './scenarios/bulk.ts';
 import { measureConcurrency } from './scenarios/concurrency.ts';
 import { measureGateway } from './scenarios/gateway.ts';
 import { measureIdleFlows } from './scenarios/idle-flows.ts';
+import { measureNoCliff } from './scenarios/no-cliff.ts';
 import { measureShortFlows } from './scenarios/short-flows.ts';
 import { measureStartUp } from './scenarios/start-up.ts';
 import { measureSystemCalls } from './scenarios/system-calls.ts';
 import { measureTls } from './scenarios/tls.ts';
+import { measureWorkers } from './scenarios/workers.ts';
 import type { Stage } from './stage.ts';
 
 /** A part of the bench, which can be run alone. */
@@ -150,6 +153,31 @@ export const PARTS: readonly Part[] = [
       title: 'Start',
       text: 'On one core, with warm file caches.',
       tables: await measureStartUp(stage, BEST),
+    }),
+  },
+  {
+    name: 'workers',
+    summary: 'two workers against one, on two cores',
+    run: async stage => ({
+      title: 'Workers',
+      text: 'With only two cores the load shares them with the proxy, so two workers cannot carry twice as much here; what can be said is whether a flow costs the same, and whether the kernel spreads flows evenly.',
+      tables: await measureWorkers(stage, [
+        {
+          name: 'sallyport epoll, enforce',
+          one: EPOLL_ENFORCE,
+          two: sallyport({ dataplane: 'epoll', mode: 'enforce', workers: 2 }),
+        },
+        { name: 'haproxy, tuned', one: HAPROXY_TUNED, two: HAPROXY_TWO_THREADS },
+      ]),
+    }),
+  },
+  {
+    name: 'cliff',
+    summary: 'latency while policies load, metrics are read, the log is stuck, garbage is collected',
+    run: async stage => ({
+      title: 'No cliff',
+      text: 'The proxy has one core for everything, so that whatever its main thread does beside competes with the flows.',
+      tables: await measureNoCliff(stage, HAPROXY_TUNED),
     }),
   },
   {

@@ -1,17 +1,36 @@
-type Cleanup = () => void | Promise<void>;
+type Cleanup = () => unknown;
 
-/** What has been started and must be ended, latest first. */
+/** What has been started and must be ended, latest first; once, whoever asks for it and however often. */
 export class Scope {
-  #cleanups: Cleanup[] = [];
+  readonly #cleanups: Cleanup[] = [];
+  #closing: Promise<void> | null = null;
 
+  /** What comes after the end is undone at once. */
   add(cleanup: Cleanup): void {
-    this.#cleanups.push(cleanup);
+    if (this.#closing === null) this.#cleanups.push(cleanup);
+    else void cleanup();
   }
 
-  /** Undoes everything; a cleanup that fails does not keep the others. Throws the first failure. */
-  async close(): Promise<void> {
+  /** Undoes everything; a cleanup that fails does not keep the others. Rejects with the first failure. */
+  close(): Promise<void> {
+    this.#closing ??= this.#undo();
+    return this.#closing;
+  }
+
+  /** Runs `work` with a scope inside this one, which is closed when the work is done, or with this one before. */
+  async within<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
+    const inner = new Scope();
+    this.add(() => inner.close());
+    try {
+      return await work(inner);
+    } finally {
+      await inner.close();
+    }
+  }
+
+  async #undo(): Promise<void> {
     let failure: unknown;
-    for (const cleanup of this.#cleanups.splice(0).reverse()) {
+    for (const cleanup of this.#cleanups.reverse()) {
       try {
         await cleanup();
       } catch (error) {
@@ -19,15 +38,5 @@ export class Scope {
       }
     }
     if (failure !== undefined) throw failure;
-  }
-}
-
-/** Runs `work` with a scope that is closed whatever happens. */
-export async function scoped<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
-  const scope = new Scope();
-  try {
-    return await work(scope);
-  } finally {
-    await scope.close();
   }
 }

@@ -52,17 +52,21 @@ const LOOPBACK: Place = { load: [], backend: [], proxy: [], backendPort: 0, host
 /** What every part of the bench plays on: cores, the load agent, a backend, and a place for files. */
 export class Stage {
   readonly options: StageOptions;
+  /** What is started for a while is ended with this at the latest. */
+  readonly scope: Scope;
   readonly load: LoadAgent;
-  readonly #agents: readonly Agent[];
+  readonly #agents: Agent[];
   readonly #place: Place;
   readonly #backendPort: number;
   #ports = FIRST_PORT;
 
   private constructor(
+    scope: Scope,
     options: StageOptions,
     place: Place,
     { load, backend, backendPort }: { load: Agent; backend: Agent; backendPort: number },
   ) {
+    this.scope = scope;
     this.options = options;
     this.load = new LoadAgent(load);
     this.#agents = [load, backend];
@@ -78,7 +82,7 @@ export class Stage {
     const { port } = await backend.message<{ port: number }>();
     const load = new Agent('load', cores.load, { prefix: place.load });
     scope.add(() => load.end());
-    return new Stage(options, place, { load, backend, backendPort: port });
+    return new Stage(scope, options, place, { load, backend, backendPort: port });
   }
 
   get extent(): Extent {
@@ -112,10 +116,15 @@ export class Stage {
       });
   }
 
-  /** A port that no proxy of this stage has had, and neither the next one. */
+  /** Counts an agent of a scenario's own among the load. */
+  enlist(agent: Agent): void {
+    this.#agents.push(agent);
+  }
+
+  /** A port that no proxy of this stage has had, nor the next two. */
   freePort(): number {
     const port = this.#ports;
-    this.#ports += 2;
+    this.#ports += 3;
     return port;
   }
 
@@ -158,7 +167,7 @@ export class Stage {
     const activity = startActivityClock({
       proxy: running?.pid ?? null,
       load: this.#agents.map(({ pid }) => pid),
-      cores: [...new Set([...cores.proxy, ...cores.load, ...cores.backend])],
+      cores: [...new Set(Object.values(cores).flat())],
     });
     const result = await work();
     const went = { result, activity: activity() };

@@ -28,12 +28,23 @@ export function totalOf({ user, system }: CpuTime): number {
   return user + system;
 }
 
+/** Measures from now on: the returned function gives the CPU seconds of each thread of a process since, most first. */
+export function startThreadClock(pid: number): () => number[] {
+  const before = new Map(threadsOf(pid).map(thread => [thread, threadSeconds(pid, thread)]));
+  return () =>
+    threadsOf(pid)
+      .map(thread => threadSeconds(pid, thread) - (before.get(thread) ?? 0))
+      .sort((a, b) => b - a);
+}
+
+function threadSeconds(pid: number, thread: string): number {
+  return Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]) / 1e9;
+}
+
 function reading(root: number): CpuTime & { total: number } {
   let [total, user, system] = [0, 0, 0];
   for (const pid of processTree(root)) {
-    for (const thread of threadsOf(pid)) {
-      total += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]) / 1e9;
-    }
+    for (const thread of threadsOf(pid)) total += threadSeconds(pid, thread);
     const stat = read(`/proc/${pid}/stat`);
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     user += Number(fields[11]) / TICKS_A_SECOND;

@@ -9,7 +9,6 @@ export interface Contestant {
   readonly binary: string;
   /** What runs it, the files being in `dir`. */
   readonly command: (dir: string) => readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
   /** What it is asked: a hello, or a CONNECT before it. */
   readonly opening: 'hello' | 'connect';
 }

@@ -25,8 +25,10 @@ const PROBE_PAUSE_MS = 2;
 export interface Running {
   readonly proxy: Contestant;
   readonly pid: number;
-  readonly child: ChildProcess;
   readonly target: Target;
+  /** Where sallyport serves its metrics and API. */
+  readonly adminPort: number;
+  readonly backend: LaunchOptions['backend'];
   /** A directory for what it writes, */
   readonly dir: string;
   /** and that of its configuration. */
@@ -41,7 +43,7 @@ export interface Running {
 export interface LaunchOptions {
   readonly dir: string;
   readonly cores: readonly number[];
-  /** Free, and the next one too. */
+  /** Free, and the next two. */
   readonly port: number;
   /** The addresses that its clients dial. */
   readonly hosts: readonly string[];
@@ -54,7 +56,6 @@ export interface LaunchOptions {
   readonly prefix?: readonly string[];
   /** Where its standard output goes instead of to a file; stays the caller's. */
   readonly logFd?: number;
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 export function isInstalled({ binary }: Contestant): boolean {
@@ -70,6 +71,7 @@ export async function launch(proxy: Contestant, options: LaunchOptions): Promise
   writeFiles(proxy, config, {
     PORT: String(port),
     CONNECTPORT: String(port + 1),
+    ADMINPORT: String(port + 2),
     BACKEND: `${backend.host}:${backend.port}`,
     BACKENDHOST: backend.host,
     BACKENDPORT: String(backend.port),
@@ -94,7 +96,6 @@ export async function launch(proxy: Contestant, options: LaunchOptions): Promise
   const child = spawn(command, args, {
     cwd: dir,
     stdio: ['ignore', fd, openSync(join(dir, 'stderr.log'), 'a')],
-    env: { ...process.env, ...proxy.env, ...options.env },
   });
   if (options.logFd === undefined) closeSync(fd);
   const stop = () => stopped(child);
@@ -110,8 +111,9 @@ export async function launch(proxy: Contestant, options: LaunchOptions): Promise
   return {
     proxy,
     pid: child.pid ?? 0,
-    child,
     target,
+    adminPort: port + 2,
+    backend,
     dir,
     configDir: config,
     readyMs: performance.now() - begunMs,

@@ -6,6 +6,7 @@ const NGINX = '/usr/sbin/nginx';
 const SNIPROXY = '/usr/sbin/sniproxy';
 
 export const HAPROXY_TUNED = haproxy('tuned');
+export const HAPROXY_TWO_THREADS: Contestant = { ...HAPROXY_TUNED, values: { THREADS: '2' } };
 export const HAPROXY_DEFAULT = haproxy('default');
 /** With a log line a flow, as sallyport writes two. */
 export const HAPROXY_LOGGING = haproxy('logging');
@@ -24,7 +25,7 @@ function haproxy(configuration: string): Contestant {
     name: `haproxy, ${configuration}`,
     software: 'haproxy',
     files: [file],
-    values: {},
+    values: { THREADS: '1' },
     binary: HAPROXY,
     command: dir => [HAPROXY, '-db', '-f', join(dir, file)],
     opening: 'hello',

@@ -10,17 +10,25 @@ export interface SallyportOptions {
   readonly mode: 'observe' | 'enforce';
   readonly opening?: 'hello' | 'connect';
   readonly workers?: number;
+  /** Go before the program: flags of Node.js. */
+  readonly nodeArgs?: readonly string[];
 }
 
 /** sallyport with everything on: records written to a file, metrics, sites. */
-export function sallyport({ dataplane, mode, opening = 'hello', workers = 1 }: SallyportOptions): Contestant {
+export function sallyport({
+  dataplane,
+  mode,
+  opening = 'hello',
+  workers = 1,
+  nodeArgs = [],
+}: SallyportOptions): Contestant {
   return {
     name: `sallyport ${dataplane}, ${mode}`,
     software: 'sallyport',
     files: ['sallyport.yaml', `policy-${mode}.yaml`],
     values: { DATAPLANE: dataplane, POLICY: `policy-${mode}.yaml`, WORKERS: String(workers) },
     binary: process.execPath,
-    command: dir => [process.execPath, MAIN, 'run', '-c', join(dir, 'sallyport.yaml')],
+    command: dir => [process.execPath, ...nodeArgs, MAIN, 'run', '-c', join(dir, 'sallyport.yaml')],
     opening,
   };
 }

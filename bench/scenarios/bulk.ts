@@ -3,7 +3,6 @@ import type { Contestant } from '../proxies/contestant.ts';
 import type { Running } from '../proxies/launch.ts';
 import { figure, type Table } from '../report/section.ts';
 import { inRounds } from '../rounds.ts';
-import { scoped } from '../scope.ts';
 import type { Stage } from '../stage.ts';
 
 type Direction = 'down' | 'up';
@@ -22,7 +21,7 @@ interface Player {
 
 /** One flow with much data, downloaded and uploaded. */
 export function measureBulk(stage: Stage, proxies: readonly Contestant[]): Promise<Table[]> {
-  return scoped(async scope => {
+  return stage.scope.within(async scope => {
     const { rounds } = stage.extent;
     const mib = stage.size(2_048, 32);
     const move = async ({ running, ...player }: Player, direction: Direction, size: number) => {

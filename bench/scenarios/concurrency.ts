@@ -2,14 +2,13 @@ import { median } from '../measure/statistics.ts';
 import type { Contestant } from '../proxies/contestant.ts';
 import { figure, type Table } from '../report/section.ts';
 import { inRounds } from '../rounds.ts';
-import { scoped } from '../scope.ts';
 import type { Stage } from '../stage.ts';
 
 const CONCURRENCIES = [1, 10, 100, 1_000, 5_000];
 
 /** Flows a second in closed loop, from one flow at a time to thousands. */
 export function measureConcurrency(stage: Stage, proxies: readonly Contestant[]): Promise<Table[]> {
-  return scoped(async scope => {
+  return stage.scope.within(async scope => {
     const { rounds } = stage.extent;
     const players = [{ name: 'no proxy', running: null, target: stage.direct('hello') }];
     const proxied = [];

@@ -1,21 +1,21 @@
 import type { Contestant } from '../proxies/contestant.ts';
 import type { Table } from '../report/section.ts';
 import { Rooms, roomsObstacle } from '../rooms.ts';
-import { scoped } from '../scope.ts';
 import { Stage } from '../stage.ts';
 import { measureShortFlows } from './short-flows.ts';
 
 /** Short flows that netfilter redirects to the proxy, between network namespaces. */
 export function measureGateway(
-  { options }: Stage,
+  outer: Stage,
   contest: { proxies: readonly Contestant[]; isSerious: (proxy: Contestant) => boolean },
 ): Promise<Table[]> {
+  const { options } = outer;
   const obstacle = roomsObstacle();
   if (obstacle !== null) {
     options.progress(`left out: ${obstacle}`);
     return Promise.resolve([{ caption: `Not measured: ${obstacle}.`, head: [''], rows: [] }]);
   }
-  return scoped(async scope => {
+  return outer.scope.within(async scope => {
     const rooms = new Rooms(scope);
     const stage = await Stage.set(scope, options, rooms.place);
     let n = 0;

@@ -3,7 +3,6 @@ import { type Memory, memoryOf } from '../measure/memory.ts';
 import type { Contestant } from '../proxies/contestant.ts';
 import type { Running } from '../proxies/launch.ts';
 import { type Cell, figure, type Table } from '../report/section.ts';
-import { scoped } from '../scope.ts';
 import type { Stage } from '../stage.ts';
 
 const STEPS = [0, 1_000, 5_000];
@@ -16,7 +15,9 @@ export async function measureIdleFlows(stage: Stage, proxies: readonly Contestan
   const steps = STEPS.map(step => stage.size(step, step / 10));
   for (const proxy of stage.cast(proxies)) {
     stage.progress(`${proxy.name}: holding up to ${steps.at(-1)} flows`);
-    const memory = await scoped(async scope => hold(stage, await stage.start(scope, proxy), steps));
+    const memory = await stage.scope.within(async scope =>
+      hold(stage, await stage.start(scope, proxy), steps),
+    );
     const [atRest, ...loaded] = memory;
     const perFlow = loaded.map((now, i) => ((now.pss - (atRest?.pss ?? 0)) * 1024) / (steps[i + 1] ?? 0));
     rows.push([

@@ -6,7 +6,7 @@ import type { Contestant } from '../proxies/contestant.ts';
 import type { Running } from '../proxies/launch.ts';
 import { type Cell, figure, type Table } from '../report/section.ts';
 import { inRounds } from '../rounds.ts';
-import { type Scope, scoped } from '../scope.ts';
+import type { Scope } from '../scope.ts';
 import type { Stage } from '../stage.ts';
 
 const CONCURRENCY = 64;
@@ -46,7 +46,7 @@ export function measureShortFlows(
   stage: Stage,
   { proxies, isSerious, opening = 'hello', start }: ShortFlowsOptions,
 ): Promise<Table[]> {
-  return scoped(async scope => {
+  return stage.scope.within(async scope => {
     const { rounds } = stage.extent;
     const players: Player[] = [player('no proxy', null, stage.direct(opening))];
     for (const proxy of stage.cast(proxies)) {

@@ -1,7 +1,6 @@
 import type { Contestant } from '../proxies/contestant.ts';
 import { figure, type Table } from '../report/section.ts';
 import { inRounds } from '../rounds.ts';
-import { scoped } from '../scope.ts';
 import type { Stage } from '../stage.ts';
 
 const STARTS = 5;
@@ -11,7 +10,7 @@ export async function measureStartUp(stage: Stage, proxies: readonly Contestant[
   const players = stage.cast(proxies).map(proxy => ({ proxy, readyMs: [] as number[] }));
   await inRounds(stage.size(STARTS, 1), players, async ({ proxy, readyMs }) => {
     stage.progress(`${proxy.name}: starting`);
-    await scoped(async scope => {
+    await stage.scope.within(async scope => {
       const { result } = await stage.watch(null, () => stage.start(scope, proxy));
       readyMs.push(result.readyMs);
     });

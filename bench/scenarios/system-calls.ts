@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { countSystemCalls, straceObstacle } from '../measure/system-calls.ts';
 import type { Contestant } from '../proxies/contestant.ts';
 import { figure, type Table } from '../report/section.ts';
-import { scoped } from '../scope.ts';
 import type { Stage } from '../stage.ts';
 
 const CONCURRENCY = 64;
@@ -20,7 +19,7 @@ export async function measureSystemCalls(stage: Stage, proxies: readonly Contest
   const columns: { name: string; perFlow: ReadonlyMap<string, number> }[] = [];
   for (const proxy of stage.cast(proxies)) {
     stage.progress(`${proxy.name}: counting`);
-    const counts = await scoped(async scope => {
+    const counts = await stage.scope.within(async scope => {
       const running = await stage.start(scope, proxy);
       const { target } = running;
       const order = { type: 'closed', target, flows, concurrency: CONCURRENCY } as const;

@@ -10,7 +10,7 @@ import type { Contestant } from '../proxies/contestant.ts';
 import type { Running } from '../proxies/launch.ts';
 import { figure, type Table } from '../report/section.ts';
 import { inRounds } from '../rounds.ts';
-import { type Scope, scoped } from '../scope.ts';
+import type { Scope } from '../scope.ts';
 import type { Stage } from '../stage.ts';
 
 const CONCURRENCY = 16;
@@ -34,7 +34,7 @@ interface Figures {
 
 /** Flows of a real TLS stack, so that what a proxy adds stands beside what TLS itself costs. */
 export function measureTls(stage: Stage, proxies: readonly Contestant[]): Promise<Table[]> {
-  return scoped(async scope => {
+  return stage.scope.within(async scope => {
     const { load, backendPort } = await startEnds(scope, stage);
     const players: Player[] = [
       {
@@ -123,6 +123,7 @@ async function startEnds(scope: Scope, stage: Stage): Promise<{ load: TlsLoad; b
   const { port } = await backend.message<{ port: number }>();
   const load = new Agent('tls-load', cores.load, { args: [cert] });
   scope.add(() => load.end());
+  for (const agent of [backend, load]) stage.enlist(agent);
   const report = (order: TlsOrder) => {
     load.send(order);
     return load.message<TlsReport>();
