@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { watch as watchPaths } from 'chokidar';
-import { hashFiles, readPolicyFiles } from './read-file.ts';
+import { hashPolicy } from './read-file.ts';
 
 /** Something that says when anything under some directories may have changed. Chokidar, in production. */
 export interface DirectoryWatcher {
@@ -89,11 +89,6 @@ export async function watchPolicy(
       await checking;
     },
   };
-}
-
-async function hashPolicy(path: string): Promise<string | null> {
-  const files = await readPolicyFiles(path);
-  return files.ok ? hashFiles(files.value) : null;
 }
 
 async function directoriesOf(path: string): Promise<string[]> {

@@ -28,8 +28,6 @@ export class LoadCancelled extends Error {
 /** A first policy up to this size loads faster than a thread starts. */
 const SMALL_BYTES = 256 * 1024;
 const MIB = 1024 * 1024;
-/** Loading leaves much garbage: a large young generation spares the copying of what is still in use. */
-const YOUNG_GENERATION_MB = 64;
 
 /**
  * Loads policies in a thread of its own, so that nothing else waits however large they are: 100 000 rules take a
@@ -98,10 +96,7 @@ export class PolicyLoader {
   #start(): Worker {
     const thread = new Worker(this.#program, {
       name: 'sallyport-policy',
-      resourceLimits: {
-        maxOldGenerationSizeMb: this.#heapMb,
-        maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
-      },
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMb },
     });
     // Whoever waits for a load hears of an error; without anybody it must not end the process.
     thread.on('error', () => {});

@@ -1,0 +1,71 @@
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatDiagnostic } from '../../src/config/diagnostics.ts';
+import { hashFiles, hashPolicy, policyBytes, readPolicyFiles } from '../../src/config/read-file.ts';
+
+const MIB = 1024 * 1024;
+
+let directory: string;
+let path: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sallyport-read-'));
+  path = join(directory, 'policy');
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+async function writeDirectory(files: Readonly<Record<string, string>>): Promise<void> {
+  await mkdir(path);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text);
+}
+
+describe('the hash of a policy on disk', () => {
+  it.each<[string, () => Promise<void>]>([
+    ['a file', () => writeFile(path, 'version: 1\n')],
+    ['an empty file', () => writeFile(path, '')],
+    ['a file of several pieces', () => writeFile(path, 'a line of it\n'.repeat(100_000))],
+    ['a directory of one file', () => writeDirectory({ 'a.yaml': 'one', 'b.txt': 'no policy' })],
+    [
+      'a directory of several',
+      () => writeDirectory({ 'b.yml': 'two', 'a.yaml': 'one', '.c.yaml': 'hidden' }),
+    ],
+  ])('is that of what is loaded: %s', async (_, write) => {
+    await write();
+    const files = await readPolicyFiles(path);
+    if (!files.ok) throw new Error(files.diagnostic.message);
+    expect(await hashPolicy(path)).toBe(hashFiles(files.value));
+    expect(await policyBytes(path)).toBe(files.value.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  });
+
+  it('tells bytes that are no text from others', async () => {
+    await writeFile(path, Buffer.from([0x61, 0xe9]));
+    const hash = await hashPolicy(path);
+    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    await writeFile(path, Buffer.from([0x61, 0xe8]));
+    expect(await hashPolicy(path)).not.toBe(hash);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['nothing', async () => {}],
+    ['an empty directory', () => mkdir(path)],
+    ['a directory in place of a file of one', () => mkdir(join(path, 'a.yaml'), { recursive: true })],
+    ['a file larger than any policy', () => writeFile(path, '').then(() => truncate(path, 65 * MIB))],
+  ])('is null for %s', async (_, write) => {
+    await write();
+    expect(await hashPolicy(path)).toBeNull();
+  });
+});
+
+it('a directory of policies is bounded as one file is', async () => {
+  await mkdir(path);
+  for (const name of ['a.yaml', 'b.yaml']) {
+    await writeFile(join(path, name), '');
+    await truncate(join(path, name), 40 * MIB);
+  }
+  const files = await readPolicyFiles(path);
+  expect(files.ok ? '' : formatDiagnostic(files.diagnostic)).toBe(
+    `${path}:1:1: holds more than 64 MiB (write fewer rules)`,
+  );
+});
