@@ -151,6 +151,33 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/healthcheck.ts')).healthcheck,
   },
   {
+    name: 'netfilter',
+    summary: 'print the nftables ruleset that leads traffic to the transparent listeners',
+    details:
+      'It prints, and changes nothing: load it with "nft -f", or run the script. Everything is in one table of its own, inet sallyport; loading it again replaces it. Other tables, address translation and sysctl are left to you; --check says what is amiss, with exit code 1. Options win over the configuration.',
+    options: [
+      CONFIG,
+      {
+        flags: '--format <nft|script>',
+        description: 'script: a shell script, with the policy routing of tproxy (default: nft)',
+      },
+      {
+        flags: '--interface <names>',
+        description: 'where clients come in, separated by commas; eth* for all that begin so',
+      },
+      { flags: '--local', description: 'also intercept what this host sends, but for what --user sends' },
+      { flags: '--user <user>', description: 'whom sallyport runs as' },
+      {
+        flags: '--strict',
+        description: 'also refuse whatever else clients send to be forwarded, but for DNS, NTP and ICMP',
+      },
+      { flags: '--remove', description: 'print what removes it all, whatever the configuration' },
+      { flags: '--check', description: 'say whether the running kernel has it, and what to mend' },
+      JSON_OUTPUT,
+    ],
+    load: async () => (await import('./commands/netfilter.ts')).netfilter,
+  },
+  {
     name: 'schema',
     args: '<policy|config>',
     summary: 'print the JSON Schema of a policy or of the daemon configuration',

@@ -28,6 +28,7 @@ export function buildDaemonConfig(
     log: input.log,
     dns: { servers: input.dns.servers, hosts: buildHosts(input.dns.hosts, faults) },
     destinations: input.destinations,
+    netfilter: { ...input.netfilter, user: input.netfilter.user ?? null },
     limits: {
       flows: limits.flows,
       flowsPerSource: limits.flowsPerSource,
@@ -40,6 +41,14 @@ export function buildDaemonConfig(
     onDeny: input.onDeny,
   };
   checkListeners(config, faults);
+  if (config.netfilter.local && config.netfilter.user === null) {
+    const message = 'without a user, what sallyport sends would come back to it';
+    faults.push({
+      path: ['netfilter', 'local'],
+      message,
+      fix: 'say in netfilter.user whom sallyport runs as',
+    });
+  }
   return { config, faults };
 }
 

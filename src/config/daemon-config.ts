@@ -23,6 +23,20 @@ export interface TransparentListener extends ListenerBase {
   readonly kind: 'transparent';
   readonly intercept: 'redirect';
   readonly destination: 'resolve' | 'verify' | 'original';
+  /** The TCP ports that the ruleset sends here. */
+  readonly ports: readonly number[];
+  /** Where clients come in; a trailing `*` stands for any ending. Empty: everywhere. */
+  readonly interfaces: readonly string[];
+}
+
+/** What the ruleset for the kernel says, beside the listeners. */
+export interface NetfilterConfig {
+  /** Texts that `Cidr.parse` takes. */
+  readonly except: readonly string[];
+  readonly strict: boolean;
+  readonly local: boolean;
+  /** A name or a number; never null when `local`. */
+  readonly user: string | number | null;
 }
 
 export interface Limits {
@@ -58,6 +72,7 @@ export interface DaemonConfig {
   };
   /** Texts that `Cidr.parse` takes. */
   readonly destinations: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  readonly netfilter: NetfilterConfig;
   readonly limits: Limits;
   readonly onDeny: 'alert' | 'reset' | 'drop';
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod';
-import { Cidr, IpAddress } from '../policy/address.ts';
+import { IpAddress } from '../policy/address.ts';
+import { cidr, ip } from './address-scalars.ts';
 import { formatKeys } from './format-keys.ts';
+import { interceptedInterfaces, interceptedPorts, netfilter } from './netfilter-schema.ts';
+import { port } from './port.ts';
 import { parseDuration, parseName, parseSize, type ScalarResult, scalar } from './scalars.ts';
 import { formatSocketAddress, parseSocketAddress } from './socket-address.ts';
 
@@ -10,13 +13,6 @@ const duration = (example: string, leastMs = 1) =>
   scalar('a duration with a unit', [example], text => parseDuration(text, leastMs));
 const size = (example: string) =>
   scalar('a size with a unit', [example], text => parseSize(text, 1024, 1024 * 1024));
-const cidr = scalar('an address or a block', ['10.0.0.0/8'], parseCidr);
-const ip = scalar('an IP address', ['10.1.2.3'], parseIp);
-const port = z
-  .int()
-  .min(1)
-  .max(65535)
-  .meta({ title: 'a port', examples: [443] });
 const count = (least: number) => z.int().min(least).max(0x7fffffff);
 const auto = <T extends z.ZodType>(number: T, title: string) =>
   z.union([z.literal('auto'), number]).meta({ title, examples: ['auto'] });
@@ -58,6 +54,8 @@ const transparent = z
       .describe(
         "What to dial in enforce mode. resolve: an address resolved for the name, the client's own when it is among them; verify: refuse when it is not; original: the client's own.",
       ),
+    ports: interceptedPorts,
+    interfaces: interceptedInterfaces,
   })
   .describe('Intercepted traffic that was meant for somewhere else.');
 
@@ -151,6 +149,9 @@ export const daemonSchema = z
       })
       .prefault({})
       .describe('Which addresses may be dialled, after resolution.'),
+    netfilter: netfilter
+      .prefault({})
+      .describe('The ruleset that `sallyport netfilter` makes; `run` does not touch the kernel.'),
     limits: limits.prefault({}).describe('Bounds of time, size and number.'),
     onDeny: z
       .enum(['alert', 'reset', 'drop'])
@@ -160,26 +161,6 @@ export const daemonSchema = z
   .describe('sallyport daemon configuration: where it listens and how it runs. Read once, at start.');
 
 export type DaemonInput = z.output<typeof daemonSchema>;
-
-function parseCidr(text: string): ScalarResult<string> {
-  const cidr = Cidr.parse(text);
-  if (cidr !== null) return { ok: true, value: text };
-  return {
-    ok: false,
-    message: `${JSON.stringify(text)} is no address or block`,
-    fix: 'write a block such as 10.0.0.0/8',
-  };
-}
-
-function parseIp(text: string): ScalarResult<string> {
-  const address = IpAddress.parse(text);
-  if (address !== null) return { ok: true, value: address.toString() };
-  return {
-    ok: false,
-    message: `${JSON.stringify(text)} is no IP address`,
-    fix: 'write an address such as 10.1.2.3',
-  };
-}
 
 function parseServer(text: string): ScalarResult<string> {
   if (IpAddress.parse(text) !== null) return { ok: true, value: text };

@@ -9,6 +9,7 @@ const DAEMON_KEYS = [
   'log',
   'dns',
   'destinations',
+  'netfilter',
   'limits',
   'onDeny',
 ];

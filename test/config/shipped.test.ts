@@ -29,6 +29,7 @@ describe('the shipped configuration', () => {
         log: { level: 'info', format: 'json' },
         dns: { servers: [], hosts: {} },
         destinations: { allow: [], deny: [] },
+        netfilter: { except: [], strict: false, local: false, user: null },
         limits: {
           flows: 'auto',
           flowsPerSource: 0,

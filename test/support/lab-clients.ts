@@ -11,7 +11,7 @@ export interface Visit {
 /** OpenSSL's words for the alert by which a refused TLS client is told so. */
 export const ACCESS_DENIED_ALERT = 'SSL alert number 49';
 /** curl's exit codes. */
-export const CURL = { ok: 0, cannotConnect: 7, emptyReply: 52 } as const;
+export const CURL = { ok: 0, cannotConnect: 7, timeout: 28, emptyReply: 52 } as const;
 
 const SILENT_CLIENT = "require('node:net').connect(443, process.argv[1]).pipe(process.stdout)";
 

@@ -19,8 +19,8 @@ export class LabSuite {
     return new LabClients(this.lab, this.#servers);
   }
 
-  async open(): Promise<void> {
-    this.#lab = Lab.build();
+  async open(rules?: string): Promise<void> {
+    this.#lab = Lab.build(rules);
     this.#servers = await startServers(this.#lab);
   }
 
@@ -31,12 +31,12 @@ export class LabSuite {
 }
 
 /** A `describe` with a lab of its own. Where none can be built it skips, and its name says why. */
-export function describeInLab(name: string, body: (suite: LabSuite) => void): void {
+export function describeInLab(name: string, body: (suite: LabSuite) => void, rules?: string): void {
   const obstacle = labObstacle();
   const title = obstacle === null ? name : `${name} (skipped: the network lab ${obstacle})`;
   describe.skipIf(obstacle !== null)(title, () => {
     const suite = new LabSuite();
-    beforeAll(() => suite.open());
+    beforeAll(() => suite.open(rules));
     afterAll(() => suite.close());
     body(suite);
   });
@@ -47,6 +47,7 @@ export interface GatewayOptions {
   readonly address?: string;
   readonly destination?: 'resolve' | 'verify' | 'original';
   readonly limits?: Readonly<Record<string, unknown>>;
+  readonly netfilter?: Readonly<Record<string, unknown>>;
   readonly policy: Readonly<Record<string, unknown>>;
 }
 
@@ -60,7 +61,7 @@ const HOSTS = {
 
 /** Starts a daemon in the gateway's room of a lab, with one transparent listener called `gw`. */
 export function startGateway(lab: Lab, options: GatewayOptions): Promise<TestDaemon> {
-  const { address = `[::]:${REDIRECT_PORT}`, destination, limits = {}, policy } = options;
+  const { address = `[::]:${REDIRECT_PORT}`, destination, limits = {}, netfilter = {}, policy } = options;
   const listener = { name: 'gw', kind: 'transparent', intercept: 'redirect', address };
   return TestDaemon.start({
     prefix: lab.prefix('gateway'),
@@ -70,6 +71,7 @@ export function startGateway(lab: Lab, options: GatewayOptions): Promise<TestDae
       listeners: [destination === undefined ? listener : { ...listener, destination }],
       dns: { hosts: HOSTS },
       limits,
+      netfilter,
     },
   });
 }

@@ -25,7 +25,8 @@ export const V6 = addresses('2001:db8:1::', '2001:db8:2::');
 /** Where netfilter sends what the client has meant for port 443. */
 export const REDIRECT_PORT = 15443;
 
-const RULES = `table inet lab {
+/** What leads the client's traffic to the gateway, unless a test brings its own rules. */
+const REDIRECT_RULES = `table inet lab {
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
     iifname "lan" tcp dport 443 redirect to :${REDIRECT_PORT}
@@ -44,8 +45,8 @@ export interface RunResult {
 }
 
 /**
- * Three network namespaces in a row, client – gateway – server, in IPv4 and IPv6. The gateway forwards, and redirects
- * what comes from the client for port 443 to REDIRECT_PORT. Needs root. Any number may exist at a time.
+ * Three network namespaces in a row, client – gateway – server, in IPv4 and IPv6. The gateway forwards and, without rules
+ * of its own, redirects what comes from the client for port 443 to REDIRECT_PORT. Needs root. Any number may exist at a time.
  */
 export class Lab {
   readonly #id = `lab-${process.pid}-${randomBytes(3).toString('hex')}`;
@@ -55,10 +56,11 @@ export class Lab {
     process.once('exit', this.#removeAtExit);
   }
 
-  static build(): Lab {
+  /** `rules`: what nft shall load on the gateway. */
+  static build(rules: string = REDIRECT_RULES): Lab {
     const lab = new Lab();
     try {
-      lab.#build();
+      lab.#build(rules);
     } catch (error) {
       lab.close();
       throw error;
@@ -97,7 +99,7 @@ export class Lab {
     this.#remove();
   }
 
-  #build(): void {
+  #build(rules: string): void {
     for (const room of ROOMS) {
       ip('netns', 'add', this.#name(room));
       // An IPv6 address, the link-local one too, can be used at once instead of after duplicate detection.
@@ -118,7 +120,7 @@ export class Lab {
     }
     this.#setKernel('gateway', 'ipv4/ip_forward', 1);
     this.#setKernel('gateway', 'ipv6/conf/all/forwarding', 1);
-    this.#exec('gateway', 'nft', ['-f', '-'], RULES);
+    this.#exec('gateway', 'nft', ['-f', '-'], rules);
   }
 
   #link(room: LabRoom, device: string, gatewayDevice: string): void {
