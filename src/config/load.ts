@@ -66,7 +66,7 @@ export async function loadAny(path: string, nowMs: number = Date.now()): Promise
   return { kind: 'policy', load: parsePolicyFiles(files.value, nowMs) };
 }
 
-function parsePolicyFiles(sources: readonly SourceFile[], nowMs: number): PolicyLoad {
+export function parsePolicyFiles(sources: readonly SourceFile[], nowMs: number): PolicyLoad {
   const files: PolicyFile[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const source of sources) {
