@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { READINESS_DEFAULTS } from '../observe/readiness.ts';
@@ -8,13 +8,17 @@ import { parseHostname } from '../policy/hostname.ts';
 import { HOSTNAME_FAULTS } from '../tls-sni/index.ts';
 import type { DaemonApi, SitesPage } from './daemon-api.ts';
 import { streamJsonList } from './json-list.ts';
+import { policyRoutes } from './policy-routes.ts';
 import { readQuery } from './query.ts';
 import { readinessParams } from './readiness-params.ts';
 import { guardRequests, type RequestGuardOptions } from './request-guard.ts';
+import { requesterOf } from './requester.ts';
 import { siteParams } from './site-params.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const MAX_BODY_BYTES = 64 * 1024;
+/** Of `PUT /api/v1/policy`: as large as a policy may be. */
+const MAX_POLICY_BYTES = 64 * 1024 * 1024;
 
 const explainBody = z.strictObject({
   host: z.string().min(1).max(1024),
@@ -25,13 +29,12 @@ const explainBody = z.strictObject({
 /** The admin HTTP: health, metrics, and the questions that the commands ask. */
 export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   const app = new Hono();
-  app.use(guardRequests(guard));
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: context => context.json({ error: `the body is larger than ${MAX_BODY_BYTES} bytes` }, 413),
-    }),
-  );
+  app.use(guardRequests({ ...guard, onRefused: recordRefusal }));
+  const [limit, policyLimit] = [limitBody(MAX_BODY_BYTES), limitBody(MAX_POLICY_BYTES)];
+  app.use((context, next) => {
+    const { method, path } = context.req;
+    return method === 'PUT' && path === '/api/v1/policy' ? policyLimit(context, next) : limit(context, next);
+  });
 
   app.get('/-/healthy', context => context.text('ok\n'));
   app.get('/-/ready', context =>
@@ -66,7 +69,7 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     if (!query.ok) return context.json({ error: query.error }, 400);
     return context.json(await daemon.readiness({ ...READINESS_DEFAULTS, ...query.value }));
   });
-  app.get('/api/v1/policy', context => context.json(daemon.status().policy));
+  app.route('/api/v1', policyRoutes(daemon.changes, guard.token));
   app.post('/api/v1/explain', async context => {
     const body = explainBody.safeParse(await context.req.json().catch(() => null));
     if (!body.success) return context.json({ error: z.prettifyError(body.error) }, 400);
@@ -85,4 +88,26 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     return context.json({ error: error.message }, 500);
   });
   return app;
+
+  function recordRefusal(context: Context, why: string): void {
+    daemon.audit.record({
+      action: `${context.req.method} ${context.req.path}`,
+      result: 'refused',
+      refusal: why,
+      ...requesterOf(context, guard.token),
+      auth: 'none',
+      before: null,
+      after: null,
+      added: 0,
+      removed: 0,
+      changes: [],
+    });
+  }
+}
+
+function limitBody(maxSize: number): MiddlewareHandler {
+  return bodyLimit({
+    maxSize,
+    onError: context => context.json({ error: `the body is larger than ${maxSize} bytes` }, 413),
+  });
 }

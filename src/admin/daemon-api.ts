@@ -1,3 +1,4 @@
+import type { AuditTrail } from '../observe/audit.ts';
 import type { Readiness, ReadinessThresholds } from '../observe/readiness.ts';
 import type { RuleStatus } from '../observe/rule-hits.ts';
 import type { Site, SiteFilter, SourceSite } from '../observe/site-query.ts';
@@ -5,6 +6,7 @@ import type { Mode } from '../policy/decision.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { PolicyQuery } from '../policy/policy.ts';
 import type { SourceGroups } from '../policy/source-groups.ts';
+import type { PolicyChanges } from './policy-changes.ts';
 
 /** What `status` shows. Times are epoch milliseconds. */
 export interface Status {
@@ -67,6 +69,8 @@ export type ExplainQuestion = Pick<PolicyQuery, 'hostname' | 'port' | 'source'>;
 
 /** What the admin HTTP asks of the daemon. */
 export interface DaemonApi {
+  readonly changes: PolicyChanges;
+  readonly audit: Pick<AuditTrail, 'record'>;
   isReady(): boolean;
   status(): Status;
   /** The visited sites that pass the filter, in the order first seen. */

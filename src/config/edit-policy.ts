@@ -1,8 +1,7 @@
-import type { ParsedPolicy } from '../policy/rules.ts';
 import { type Diagnostic, formatDiagnostic } from './diagnostics.ts';
 import { addHosts, removeHosts } from './edit-hosts.ts';
 import { changeMode } from './edit-mode.ts';
-import { parsePolicyFiles } from './load.ts';
+import { type PolicyLoad, parsePolicyFiles } from './load.ts';
 import { describePolicyChange } from './policy-change.ts';
 import { EditFault, type PlannedEdits, type PolicyEdit } from './policy-edit.ts';
 import { type PolicyFile, readPolicyFile } from './policy-file.ts';
@@ -12,7 +11,6 @@ import { editYaml } from './yaml-edit.ts';
 export interface PolicyPlan {
   /** The whole policy with the edit in it; the same as before where nothing changes. */
   readonly sources: readonly SourceFile[];
-  readonly policy: ParsedPolicy;
   readonly changes: readonly string[];
   readonly notes: readonly string[];
   /** Warnings that the policy did not have before. */
@@ -42,16 +40,35 @@ export function planPolicyEdit(sources: readonly SourceFile[], edit: PolicyEdit,
     }
     edited.push(withText(source, result.text));
   }
+  return judge(before, edited, planned.notes, nowMs);
+}
+
+/** Holds a policy with another text in place of one of its files against what it was. */
+export function planReplacement(
+  sources: readonly SourceFile[],
+  edited: readonly SourceFile[],
+  nowMs: number,
+): PlanResult {
+  return judge(parsePolicyFiles(sources, nowMs), edited, [], nowMs);
+}
+
+function judge(
+  before: PolicyLoad,
+  edited: readonly SourceFile[],
+  notes: readonly string[],
+  nowMs: number,
+): PlanResult {
   const after = parsePolicyFiles(edited, nowMs);
   if (!after.ok) return failure('the policy would not load any more', after.diagnostics);
   return {
     ok: true,
     plan: {
       sources: edited,
-      policy: after.policy,
-      changes: describePolicyChange(before.policy, after.policy),
-      notes: planned.notes,
-      warnings: newWarnings(before.warnings, after.warnings),
+      changes: before.ok
+        ? describePolicyChange(before.policy, after.policy)
+        : ['a policy that did not load is replaced'],
+      notes,
+      warnings: newWarnings(before.ok ? before.warnings : [], after.warnings),
     },
   };
 }

@@ -17,6 +17,7 @@ import { affordableFlows } from '../dataplane/flow-limit.ts';
 import { makeGuard } from '../dataplane/guard.ts';
 import type { Listener } from '../dataplane/listener.ts';
 import type { Endpoint } from '../dataplane/wire.ts';
+import { AuditTrail } from '../observe/audit.ts';
 import { Collector } from '../observe/collector.ts';
 import { Discovery } from '../observe/discovery.ts';
 import { createLog, type Log } from '../observe/log.ts';
@@ -39,6 +40,8 @@ import { SourceGroups } from '../policy/source-groups.ts';
 import { createResolver } from '../resolve/create-resolver.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import { packageVersion } from '../version.ts';
+import { planInThread } from './edit-planner.ts';
+import { PolicyEditor } from './policy-editor.ts';
 import type { PolicyLoader } from './policy-loader.ts';
 import { PolicyStore } from './policy-store.ts';
 import { startDataPlane } from './select-plane.ts';
@@ -54,6 +57,8 @@ const TICK_MS = 60_000;
 /** Everything that runs: policy, data plane, admin server, watcher, and the subscribers of what flows do. */
 export class Daemon implements DaemonApi {
   readonly log: Log;
+  readonly audit: AuditTrail;
+  readonly changes: PolicyEditor;
   readonly #config: DaemonConfig;
   readonly #gateway: string;
   readonly #startedMs = Date.now();
@@ -82,6 +87,14 @@ export class Daemon implements DaemonApi {
         this.#plane?.setPolicy(changed);
         void inSlices(forgetRulesGone(this.#discovery.ruleHits, changed));
       },
+    });
+    this.audit = new AuditTrail(this.log);
+    this.changes = new PolicyEditor({
+      path: config.policyPath,
+      plan: planInThread,
+      reload: trigger => this.reload(trigger),
+      obstacles: async () => null,
+      audit: this.audit,
     });
     for (const warning of policy.warnings)
       this.log.warn(formatDiagnostic(warning), { event: 'policy_warning' });

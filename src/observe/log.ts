@@ -42,6 +42,8 @@ export interface Log {
   info(message: string, fields: LogFields): void;
   warn(message: string, fields: LogFields): void;
   error(message: string, fields: LogFields): void;
+  /** Who changed what: written whatever the level, as `info`. */
+  audit(message: string, fields: LogFields): void;
   /** Resolves when all is written or lost, or after `timeoutMs`. Await it before `process.exit`. */
   flush(timeoutMs: number): Promise<void>;
   /** For an exit that cannot wait. */
@@ -71,11 +73,11 @@ export function createLog({
   const writeLine = format === 'json' ? jsonWriter(destination) : textWriter(destination);
   const isEnabled = (level: LogLevel) => RANKS[level] >= RANKS[threshold];
 
-  function operational(level: LogLevel) {
-    if (!isEnabled(level)) return () => {};
+  function say(level: LogLevel) {
     return (message: string, { event, ...rest }: LogFields) =>
       writeLine(level, { time: isoTime(now()), event, gateway, ...rest }, message);
   }
+  const operational = (level: LogLevel) => (isEnabled(level) ? say(level) : () => {});
 
   let lostBefore = 0;
   return {
@@ -88,6 +90,7 @@ export function createLog({
     info: operational('info'),
     warn: operational('warn'),
     error: operational('error'),
+    audit: say('info'),
     flush: timeoutMs => destination.flush(timeoutMs),
     flushSync: () => destination.flushSync(),
     get dropped() {

@@ -1,0 +1,115 @@
+import { type Context, Hono } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { z } from 'zod';
+import type { PolicyChange } from '../config/plan-change.ts';
+import type { ChangeOutcome, PolicyChanges, Refusal } from './policy-changes.ts';
+import { requesterOf } from './requester.ts';
+
+const text = z.string().min(1).max(256);
+const hosts = z.array(z.string().min(1).max(1024)).min(1).max(1_000);
+
+const modeBody = z.strictObject({
+  mode: z.enum(['observe', 'enforce']),
+  source: text.nullable().default(null),
+  until: text.nullable().default(null),
+  force: z.boolean().default(false),
+});
+
+const hostsBody = z.strictObject({
+  hosts,
+  rule: text.nullable().default(null),
+  ports: z.array(z.int().min(1).max(65535)).min(1).max(100).nullable().default(null),
+  from: z.array(text).min(1).max(100).nullable().default(null),
+  until: text.nullable().default(null),
+  remove: z.boolean().default(false),
+});
+
+const STATUSES: Readonly<Record<Refusal, ContentfulStatusCode>> = {
+  invalid: 422,
+  not_loaded: 422,
+  missing: 404,
+  changed: 412,
+  unwritable: 409,
+  not_ready: 409,
+};
+
+/**
+ * The policy as it lies on the disk, and the ways to change it. `?dryRun=true` works a change out and writes nothing;
+ * `If-Match` holds it to the policy that was looked at, and is needed to replace one.
+ */
+export function policyRoutes(changes: PolicyChanges, token: string | null): Hono {
+  const routes = new Hono();
+
+  routes.get('/policy', async context => {
+    const name = context.req.query('file');
+    const read = await changes.read();
+    if (!read.ok) return context.json({ error: read.error }, 404);
+    if (name === undefined && read.isDirectory) {
+      const files = read.files.map(({ bytes, ...file }) => ({ ...file, bytes: bytes.length }));
+      return context.json({ sha256: read.sha256, files }, 200, { etag: `"${read.sha256}"` });
+    }
+    const file = read.files.find(each => name === undefined || each.name === name);
+    if (file === undefined)
+      return context.json({ error: `the policy has no file ${JSON.stringify(name)}` }, 404);
+    const headers = { 'content-type': 'application/yaml; charset=utf-8', etag: `"${file.sha256}"` };
+    return context.body(Uint8Array.from(file.bytes), 200, headers);
+  });
+
+  routes.put('/policy', async context => {
+    if (context.req.header('if-match') === undefined) {
+      const error = 'If-Match is needed: the ETag of the policy that this one replaces (GET /api/v1/policy)';
+      return context.json({ error }, 428);
+    }
+    const body = await context.req.text();
+    return answer(context, { kind: 'replace', file: context.req.query('file') ?? null, text: body }, false);
+  });
+
+  routes.post('/mode', async context => {
+    const body = modeBody.safeParse(await context.req.json().catch(() => null));
+    if (!body.success) return context.json({ error: z.prettifyError(body.error) }, 400);
+    const { force, ...edit } = body.data;
+    return answer(context, { kind: 'mode', ...edit }, force);
+  });
+
+  for (const action of ['allow', 'deny'] as const) {
+    routes.post(`/${action}`, async context => {
+      const body = hostsBody.safeParse(await context.req.json().catch(() => null));
+      if (!body.success) return context.json({ error: z.prettifyError(body.error) }, 400);
+      const { remove, ...edit } = body.data;
+      if (!remove) return answer(context, { kind: 'add', action, ...edit }, false);
+      if (edit.ports !== null || edit.from !== null || edit.until !== null) {
+        return context.json({ error: 'ports, from and until do not go with remove' }, 400);
+      }
+      return answer(context, { kind: 'remove', action, hosts: edit.hosts, rule: edit.rule }, false);
+    });
+  }
+
+  async function answer(context: Context, change: PolicyChange, force: boolean): Promise<Response> {
+    const dryRun = context.req.query('dryRun');
+    if (dryRun !== undefined && dryRun !== 'true' && dryRun !== 'false') {
+      return context.json({ error: 'dryRun: write true or false' }, 400);
+    }
+    const outcome = await changes.change(change, {
+      ifMatch: parseIfMatch(context.req.header('if-match')),
+      dryRun: dryRun === 'true',
+      force,
+      by: requesterOf(context, token),
+    });
+    return context.json(withError(outcome), outcome.result === 'refused' ? STATUSES[outcome.refusal] : 200);
+  }
+
+  return routes;
+}
+
+/** As all errors are answered. */
+function withError(outcome: ChangeOutcome): ChangeOutcome & { readonly error?: string } {
+  return outcome.result === 'refused'
+    ? { error: outcome.errors.at(-1) ?? outcome.refusal, ...outcome }
+    : outcome;
+}
+
+/** RFC 9110 §13.1.1: a list of strong ETags, ours being hashes; `*` is any, and weak ones match none. Null: any. */
+function parseIfMatch(header: string | undefined): readonly string[] | null {
+  if (header === undefined || header.trim() === '*') return null;
+  return [...header.matchAll(/(?<!W\/)"([0-9a-f]{64})"/g)].map(([, hash = '']) => hash);
+}

@@ -1,0 +1,39 @@
+import { Worker } from 'node:worker_threads';
+import type { ChangePlan, PolicyChange } from '../config/plan-change.ts';
+
+/** What the thread is asked. */
+export interface EditJob {
+  readonly path: string;
+  readonly change: PolicyChange;
+  readonly nowMs: number;
+}
+
+/** Works out a change of the policy at a path. */
+export type PlanInThread = (path: string, change: PolicyChange) => Promise<ChangePlan>;
+
+/** The thread's heap at most; an edit of 100 000 rules takes a third of it. */
+const HEAP_MB = 2_048;
+
+/**
+ * Works out a change of the policy in a thread of its own, so that nothing else waits however large the policy is. What
+ * is too large for the thread ends the thread, and is refused.
+ */
+export async function planInThread(path: string, change: PolicyChange): Promise<ChangePlan> {
+  const job: EditJob = { path, change, nowMs: Date.now() };
+  const thread = new Worker(new URL('./edit-thread.js', import.meta.url), {
+    name: 'sallyport-edit',
+    workerData: job,
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+  });
+  thread.unref();
+  return new Promise(resolve => {
+    const fail = (fault: unknown) =>
+      resolve({
+        ok: false,
+        reason: 'invalid',
+        errors: [`the change cannot be worked out: ${String(fault)}`],
+      });
+    thread.once('message', resolve).once('error', fail);
+    thread.once('exit', code => fail(`the thread ended with ${code}`));
+  });
+}
