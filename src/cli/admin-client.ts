@@ -11,6 +11,12 @@ export interface AdminAnswer {
   readonly body: unknown;
 }
 
+export interface AskOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For questions that take longer than reading a value. */
+  readonly timeoutMs?: number;
+}
+
 /** Asks the admin HTTP of a running daemon. */
 export class AdminClient {
   readonly #base: URL;
@@ -27,14 +33,19 @@ export class AdminClient {
   }
 
   /** Throws CommandFailure when the daemon does not answer. */
-  async ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<AdminAnswer> {
-    const headers: Record<string, string> = {};
+  async ask(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+    { headers: more = {}, timeoutMs = TIMEOUT_MS }: AskOptions = {},
+  ): Promise<AdminAnswer> {
+    const headers: Record<string, string> = { ...more };
     if (this.#token !== undefined) headers.authorization = `Bearer ${this.#token}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
     const response = await fetch(new URL(path, this.#base), {
       method,
       headers,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     }).catch((error: unknown) => {
       throw new CommandFailure(

@@ -27,6 +27,32 @@ const LOG_PORT: Option = {
   description: 'the port of records that name none, as those of log.format text (default: 443)',
 };
 
+/** How the commands that change the policy are asked. */
+const CHANGE: readonly Option[] = [
+  {
+    flags: '--policy <file>',
+    description: 'change this file or directory instead of asking the daemon to change its own',
+  },
+  { flags: '--dry-run', description: 'show what would change, and change nothing' },
+  { flags: '-y, --yes', description: 'do not ask; needed where there is no terminal' },
+  ADMIN,
+  TOKEN,
+  JSON_OUTPUT,
+];
+const CHANGE_DETAILS =
+  'Shows the difference and asks, then the daemon writes its policy file in one step, loads it, and puts the old text back if it does not load. Comments and layout stay as they are; a policy that is laid out in a way that cannot be edited in place, or lies on a read-only file system, is left alone. Each change is an audit line in the log.';
+/** Of `allow` and `deny`. */
+const HOSTS: readonly Option[] = [
+  { flags: '--rule <name>', description: 'the rule to add to, which is made if there is none' },
+  { flags: '--port <ports>', description: 'ports of a new rule, separated by commas (default: 443)' },
+  {
+    flags: '--from <sources>',
+    description: 'source groups, addresses or blocks of a new rule, separated by commas (default: any)',
+  },
+  { flags: '--until <date>', description: 'the last day of a new rule, or the moment it ends' },
+  { flags: '--remove', description: 'take the hosts out again, and the rule with the last of them' },
+];
+
 /** The command table: from it come parsing, help and the list in the README. */
 export const COMMANDS: readonly Command[] = [
   {
@@ -142,6 +168,35 @@ export const COMMANDS: readonly Command[] = [
       'A policy that does not load changes nothing: its diagnostics are printed and the exit code is 1.',
     options: [ADMIN, TOKEN, JSON_OUTPUT],
     load: async () => (await import('./commands/reload.ts')).reload,
+  },
+  {
+    name: 'mode',
+    args: '<observe|enforce>',
+    summary: 'observe or enforce: change the mode of the policy',
+    details: `${CHANGE_DETAILS} enforce is refused while readiness says no, and where nobody can tell; it takes observeUntil out.`,
+    options: [
+      { flags: '--source <group>', description: 'the mode of this source group only' },
+      { flags: '--until <date>', description: 'observe up to this date, then enforce (observeUntil)' },
+      { flags: '--force', description: 'enforce although readiness says no' },
+      ...CHANGE,
+    ],
+    load: async () => (await import('./commands/mode.ts')).mode,
+  },
+  {
+    name: 'allow',
+    args: '<hosts...>',
+    summary: 'allow hosts, by a rule that this command keeps',
+    details: `${CHANGE_DETAILS} The rule is named allowed-by-command unless --rule names another. A deny rule that matches still wins.`,
+    options: [...HOSTS, ...CHANGE],
+    load: async () => (await import('./commands/allow.ts')).allow,
+  },
+  {
+    name: 'deny',
+    args: '<hosts...>',
+    summary: 'deny hosts, by a rule that this command keeps',
+    details: `${CHANGE_DETAILS} The rule is named denied-by-command unless --rule names another. Flows that are open stay open.`,
+    options: [...HOSTS, ...CHANGE],
+    load: async () => (await import('./commands/deny.ts')).deny,
   },
   {
     name: 'healthcheck',

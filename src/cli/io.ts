@@ -10,6 +10,8 @@ export interface Io {
   readonly stdin: Readable;
   /** Whether messages go to a terminal, where a line can be written over. */
   readonly errIsTerminal: boolean;
+  /** Somebody who reads what is printed and can answer; absent in a script. */
+  readonly terminal?: { ask(question: string): Promise<string> };
 }
 
 export const processIo: Io = {
@@ -20,7 +22,20 @@ export const processIo: Io = {
     return process.stdin;
   },
   errIsTerminal: process.stderr.isTTY === true,
+  ...(process.stdin.isTTY && process.stdout.isTTY ? { terminal: { ask: askTerminal } } : {}),
 };
+
+async function askTerminal(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // The end of the input is an answer too, and it is none.
+  const ended = new Promise<string>(resolve => lines.once('close', () => resolve('')));
+  try {
+    return await Promise.race([lines.question(question), ended]);
+  } finally {
+    lines.close();
+  }
+}
 
 /** 0: yes. 1: the answer is no. 2: the question was wrong. */
 export type ExitCode = 0 | 1 | 2;

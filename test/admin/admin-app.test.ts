@@ -66,7 +66,6 @@ describe('what the admin HTTP answers', () => {
     ['/api/v1/sites?by=source', { gateway: 'gw-1', total: 2, sites: SOURCE_SITES }],
     ['/api/v1/sites?by=source&limit=1', { gateway: 'gw-1', total: 2, sites: SOURCE_SITES.slice(0, 1) }],
     ['/api/v1/rules', { rules: [RULE] }],
-    ['/api/v1/policy', STATUS.policy],
   ])('%s', async (path, expected) => {
     const { status, type, text } = await ask({ path });
     expect([status, type, json(text)]).toEqual([200, 'application/json', expected]);

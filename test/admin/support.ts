@@ -5,6 +5,14 @@ import type {
   ReloadOutcome,
   Status,
 } from '../../src/admin/daemon-api.ts';
+import type {
+  ChangeOutcome,
+  ChangeReport,
+  ChangeRequest,
+  PolicyChanges,
+} from '../../src/admin/policy-changes.ts';
+import type { PolicyChange } from '../../src/config/plan-change.ts';
+import type { AuditEntry } from '../../src/observe/audit.ts';
 import {
   READINESS_DEFAULTS,
   type Readiness,
@@ -85,11 +93,39 @@ export const READINESS: Readiness = {
   thresholds: READINESS_DEFAULTS,
 };
 
+export const REPORT: ChangeReport = {
+  before: 'be'.repeat(32),
+  after: 'af'.repeat(32),
+  diff: '--- policy.yaml\n+++ policy.yaml\n@@ -1 +1 @@\n-mode: observe\n+mode: enforce\n',
+  changes: ['mode observe -> enforce'],
+  notes: [],
+  warnings: [],
+};
+
 const PARSED = policyOf([rule('allowed', ['a.example'])]);
 const POLICY = Policy.from(compilePolicy(PARSED));
 
+/** Answers each change with `outcome`, and notes what was asked. */
+export class FakeChanges implements PolicyChanges {
+  outcome: ChangeOutcome = { ...REPORT, result: 'unchanged' };
+  readonly asked: { readonly change: PolicyChange; readonly request: ChangeRequest }[] = [];
+  texts: Awaited<ReturnType<PolicyChanges['read']>> = { ok: false, error: 'policy.yaml:1:1: does not exist' };
+
+  async change(change: PolicyChange, request: ChangeRequest): Promise<ChangeOutcome> {
+    this.asked.push({ change, request });
+    return this.outcome;
+  }
+
+  async read(): ReturnType<PolicyChanges['read']> {
+    return this.texts;
+  }
+}
+
 /** A daemon that answers what its fields say and notes what it was asked. */
 export class FakeDaemon implements DaemonApi {
+  readonly changes = new FakeChanges();
+  readonly audited: AuditEntry[] = [];
+  readonly audit = { record: (entry: AuditEntry) => void this.audited.push(entry) };
   current: Status = STATUS;
   outcome: ReloadOutcome = { result: 'success', policy: STATUS.policy, warnings: [] };
   readonly reloads: string[] = [];

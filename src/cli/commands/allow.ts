@@ -1,0 +1,3 @@
+import { changeHosts } from '../change-hosts.ts';
+
+export const allow = changeHosts('allow');

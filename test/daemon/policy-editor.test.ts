@@ -1,0 +1,271 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ReloadOutcome } from '../../src/admin/daemon-api.ts';
+import type { ChangeOutcome, ChangeRequest } from '../../src/admin/policy-changes.ts';
+import { type PolicyChange, planChange } from '../../src/config/plan-change.ts';
+import { replaceFile } from '../../src/config/replace-file.ts';
+import { PolicyEditor, type PolicyEditorOptions } from '../../src/daemon/policy-editor.ts';
+import type { AuditEntry } from '../../src/observe/audit.ts';
+import { STATUS } from '../admin/support.ts';
+
+const NOW = Date.UTC(2026, 10, 21);
+const OBSERVE = 'version: 1\nmode: observe # so far\nrules: []\n';
+const ENFORCE = OBSERVE.replace('observe', 'enforce');
+
+let directory: string;
+let path: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-editor-'));
+  path = join(directory, 'policy.yaml');
+  writeFileSync(path, OBSERVE);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const enforce: PolicyChange = { kind: 'mode', mode: 'enforce', source: null, until: null };
+const put = (text: string, file: string | null = null): PolicyChange => ({ kind: 'replace', file, text });
+const asked = (more: Partial<ChangeRequest> = {}): ChangeRequest => ({
+  ifMatch: null,
+  dryRun: false,
+  force: true,
+  by: { peer: '127.0.0.1:5', auth: 'token', user: 'ann' },
+  ...more,
+});
+
+/** A daemon that takes whatever lies there, unless `failure` says why not. */
+function editorOf(more: Partial<PolicyEditorOptions> = {}, failure: string[] = []) {
+  const audited: AuditEntry[] = [];
+  const reloads: string[] = [];
+  const editor = new PolicyEditor({
+    path,
+    plan: (policy, change) => planChange(policy, change, NOW),
+    reload: async (): Promise<ReloadOutcome> => {
+      reloads.push(readFileSync(path, 'utf8'));
+      const error = failure.shift();
+      if (error !== undefined) return { result: 'failure', policy: STATUS.policy, errors: [error] };
+      const plan = await planChange(path, put(readFileSync(path, 'utf8')), NOW);
+      const sha256 = plan.ok ? plan.before : '';
+      return { result: 'success', policy: { ...STATUS.policy, sha256 }, warnings: [] };
+    },
+    obstacles: async () => [],
+    audit: { record: entry => void audited.push(entry) },
+    ...more,
+  });
+  return { editor, audited, reloads };
+}
+
+const refusalOf = (outcome: ChangeOutcome) =>
+  outcome.result === 'refused' ? [outcome.refusal, outcome.errors.at(-1)] : outcome.result;
+
+describe('a change', () => {
+  it('is written, loaded, told and recorded', async () => {
+    const { editor, audited, reloads } = editorOf();
+    const outcome = await editor.change(enforce, asked());
+    expect(outcome).toMatchObject({
+      result: 'applied',
+      changes: ['mode observe -> enforce'],
+      warnings: [],
+      policy: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    });
+    expect([readFileSync(path, 'utf8'), reloads]).toEqual([ENFORCE, [ENFORCE]]);
+    expect(audited).toEqual([
+      {
+        action: 'mode',
+        result: 'applied',
+        refusal: null,
+        peer: '127.0.0.1:5',
+        auth: 'token',
+        user: 'ann',
+        before: outcome.result === 'applied' ? outcome.before : '',
+        after: outcome.result === 'applied' ? outcome.policy?.sha256 : '',
+        added: 1,
+        removed: 1,
+        changes: ['mode observe -> enforce'],
+      },
+    ]);
+  });
+
+  it('that is planned only writes and records nothing, and says by which ETag it is made', async () => {
+    const { editor, audited, reloads } = editorOf();
+    const planned = await editor.change(enforce, asked({ dryRun: true }));
+    expect(planned).toMatchObject({
+      result: 'planned',
+      diff: expect.stringContaining('+mode: enforce # so far'),
+    });
+    expect([readFileSync(path, 'utf8'), reloads, audited]).toEqual([OBSERVE, [], []]);
+    const ifMatch = planned.result === 'planned' ? [planned.etag] : [];
+    expect(await editor.change(enforce, asked({ ifMatch }))).toMatchObject({ result: 'applied' });
+  });
+
+  it('that changes nothing is none', async () => {
+    const { editor, reloads } = editorOf();
+    const observe: PolicyChange = { ...enforce, mode: 'observe' };
+    expect(await editor.change(observe, asked())).toMatchObject({
+      result: 'unchanged',
+      notes: ['mode is observe already'],
+    });
+    expect(reloads).toEqual([]);
+  });
+
+  it('is refused when the policy is another than was meant', async () => {
+    const { editor, audited } = editorOf();
+    const outcome = await editor.change(enforce, asked({ ifMatch: ['ab'.repeat(32)] }));
+    expect(refusalOf(outcome)).toEqual(['changed', expect.stringContaining('not the one that was meant')]);
+    expect(readFileSync(path, 'utf8')).toBe(OBSERVE);
+    expect(audited).toMatchObject([{ result: 'refused', refusal: expect.stringContaining('changed: ') }]);
+  });
+
+  it('is refused when the file changes between the plan and the writing', async () => {
+    const { editor } = editorOf({
+      plan: async (policy, change) => {
+        const plan = await planChange(policy, change, NOW);
+        writeFileSync(path, `${OBSERVE}# by hand\n`);
+        return plan;
+      },
+    });
+    expect(refusalOf(await editor.change(enforce, asked()))).toEqual([
+      'changed',
+      `${path} was changed meanwhile (look at it, and try again)`,
+    ]);
+    expect(readFileSync(path, 'utf8')).toBe(`${OBSERVE}# by hand\n`);
+  });
+
+  it('is taken back when the daemon does not take it', async () => {
+    const { editor, audited, reloads } = editorOf({}, ['no memory left']);
+    const outcome = await editor.change(enforce, asked());
+    expect(outcome).toMatchObject({
+      result: 'refused',
+      refusal: 'not_loaded',
+      errors: ['no memory left', 'the daemon did not take it: the old text is back'],
+    });
+    expect([readFileSync(path, 'utf8'), reloads]).toEqual([OBSERVE, [ENFORCE, OBSERVE]]);
+    expect(audited).toMatchObject([{ result: 'refused' }]);
+  });
+
+  it('is not taken back over what somebody else has written since', async () => {
+    const { editor } = editorOf({
+      reload: async () => {
+        writeFileSync(path, `${ENFORCE}# by hand\n`);
+        return { result: 'failure', policy: STATUS.policy, errors: ['no'] };
+      },
+    });
+    const outcome = await editor.change(enforce, asked());
+    expect(refusalOf(outcome)).toEqual([
+      'not_loaded',
+      `the old text could not be put back: ${path} was changed meanwhile (look at it, and try again)`,
+    ]);
+    expect(readFileSync(path, 'utf8')).toBe(`${ENFORCE}# by hand\n`);
+  });
+
+  it('says so when it was overtaken before the daemon read it', async () => {
+    const { editor } = editorOf({
+      reload: async () => ({ result: 'success', policy: STATUS.policy, warnings: [] }),
+    });
+    expect(await editor.change(enforce, asked())).toMatchObject({
+      result: 'applied',
+      warnings: ['the policy was changed again before the daemon read it'],
+    });
+  });
+
+  it('that does not load is not written', async () => {
+    const { editor } = editorOf();
+    const outcome = await editor.change(put('version: 1\nrules: [{ name: a, hosts: [a..b] }]\n'), asked());
+    expect(refusalOf(outcome)).toEqual(['invalid', 'the policy would not load any more']);
+    expect(readFileSync(path, 'utf8')).toBe(OBSERVE);
+  });
+
+  it('replaces a policy that does not load', async () => {
+    writeFileSync(path, 'version: 2\n');
+    const { editor } = editorOf();
+    expect(await editor.change(put(OBSERVE), asked())).toMatchObject({
+      result: 'applied',
+      changes: ['a policy that did not load is replaced'],
+    });
+    expect(readFileSync(path, 'utf8')).toBe(OBSERVE);
+  });
+
+  it('is made one after the other, each on what the one before has left', async () => {
+    const { editor } = editorOf();
+    const hosts = Array.from({ length: 10 }, (_, i) => `h${i}.example`);
+    const outcomes = await Promise.all(
+      hosts.map(host => {
+        const parts = { rule: null, ports: null, from: null, until: null };
+        return editor.change({ kind: 'add', action: 'allow', hosts: [host], ...parts }, asked());
+      }),
+    );
+    expect(outcomes.map(({ result }) => result)).toEqual(hosts.map(() => 'applied'));
+    for (const host of hosts) expect(readFileSync(path, 'utf8')).toContain(`- ${host}\n`);
+  });
+});
+
+describe('enforcing', () => {
+  it.each<[string, readonly string[] | null, boolean, unknown]>([
+    ['is let through when readiness says yes', [], false, 'applied'],
+    [
+      'is refused when readiness says no',
+      ['(other): no weekend was watched'],
+      false,
+      ['not_ready', 'enforcing now would refuse what is in use (--force enforces all the same)'],
+    ],
+    [
+      'is refused when nobody can tell',
+      null,
+      false,
+      ['not_ready', 'nobody can tell what enforcing would refuse (--force enforces all the same)'],
+    ],
+    ['is let through by force', ['(other): no weekend was watched'], true, 'applied'],
+  ])('%s', async (_, obstacles, force, expected) => {
+    const { editor } = editorOf({ obstacles: async () => obstacles });
+    expect(refusalOf(await editor.change(enforce, asked({ force })))).toEqual(expected);
+    expect(readFileSync(path, 'utf8')).toBe(expected === 'applied' ? ENFORCE : OBSERVE);
+  });
+});
+
+describe('a policy in a directory', () => {
+  beforeEach(() => {
+    path = join(directory, 'policy.d');
+    mkdirSync(path);
+    writeFileSync(join(path, 'a.yaml'), OBSERVE);
+    writeFileSync(join(path, 'b.yaml'), OBSERVE);
+  });
+  const texts = () => readdirSync(path).map(name => readFileSync(join(path, name), 'utf8'));
+
+  it('changes in all its files, or in none', async () => {
+    let written = 0;
+    const { editor } = editorOf({
+      replace: (file, bytes, sha256) =>
+        ++written === 2
+          ? Promise.resolve({ ok: false, reason: 'unwritable', message: `${file} is locked` })
+          : replaceFile(file, bytes, sha256),
+    });
+    expect(refusalOf(await editor.change(enforce, asked()))).toEqual([
+      'unwritable',
+      `${join(path, 'b.yaml')} is locked`,
+    ]);
+    expect(texts()).toEqual([OBSERVE, OBSERVE]);
+    const { editor: another } = editorOf({ reload: null });
+    expect(await another.change(enforce, asked())).toMatchObject({ result: 'applied', policy: null });
+    expect(texts()).toEqual([ENFORCE, ENFORCE]);
+  });
+
+  it('is read and replaced file by file', async () => {
+    const { editor } = editorOf({ reload: null });
+    const read = await editor.read();
+    if (!read.ok) throw new Error(read.error);
+    expect([read.isDirectory, read.files.map(({ name }) => name)]).toEqual([true, ['a.yaml', 'b.yaml']]);
+    expect(refusalOf(await editor.change(put(OBSERVE), asked()))).toEqual([
+      'missing',
+      `${path} is a directory: name one of its files (a.yaml, b.yaml)`,
+    ]);
+    expect(refusalOf(await editor.change(put(OBSERVE, '../b.yaml'), asked()))).toEqual([
+      'missing',
+      'the policy has no file "../b.yaml" (it has a.yaml, b.yaml)',
+    ]);
+    const ifMatch = [read.files[1]?.sha256 ?? ''];
+    const text = 'version: 1\nrules: []\n';
+    expect(await editor.change(put(text, 'b.yaml'), asked({ ifMatch }))).toMatchObject({ result: 'applied' });
+    expect(texts()).toEqual([OBSERVE, text]);
+  });
+});
