@@ -31,7 +31,7 @@ export type Refusal =
   | 'changed'
   /** This process may not write it. */
   | 'unwritable'
-  /** Enforcing now would refuse what is in use. */
+  /** Readiness says no, or nobody can tell. */
   | 'not_ready'
   /** The daemon did not take it; the old text was put back. */
   | 'not_loaded';

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { isatty } from 'node:tty';
 
 /** What a command prints to and knows of its surroundings. */
 export interface Io {
@@ -22,7 +23,7 @@ export const processIo: Io = {
     return process.stdin;
   },
   errIsTerminal: process.stderr.isTTY === true,
-  ...(process.stdin.isTTY && process.stdout.isTTY ? { terminal: { ask: askTerminal } } : {}),
+  ...(isatty(0) && isatty(1) ? { terminal: { ask: askTerminal } } : {}),
 };
 
 async function askTerminal(question: string): Promise<string> {

@@ -22,7 +22,13 @@ import { Collector } from '../observe/collector.ts';
 import { Discovery } from '../observe/discovery.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
-import { assessReadiness, type Readiness, type ReadinessThresholds } from '../observe/readiness.ts';
+import {
+  assessReadiness,
+  READINESS_DEFAULTS,
+  type Readiness,
+  type ReadinessThresholds,
+} from '../observe/readiness.ts';
+import { obstaclesToEnforcing } from '../observe/readiness-obstacles.ts';
 import type { RuleHits, RuleStatus } from '../observe/rule-hits.ts';
 import {
   listSites,
@@ -93,7 +99,7 @@ export class Daemon implements DaemonApi {
       path: config.policyPath,
       plan: planInThread,
       reload: trigger => this.reload(trigger),
-      obstacles: async () => null,
+      obstacles: async source => obstaclesToEnforcing(await this.readiness(READINESS_DEFAULTS), source),
       audit: this.audit,
     });
     for (const warning of policy.warnings)

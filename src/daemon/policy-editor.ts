@@ -19,8 +19,8 @@ export interface PolicyEditorOptions {
   readonly plan: (path: string, change: PolicyChange) => Promise<ChangePlan>;
   /** Lets the daemon read the policy again; null: no daemon is told. */
   readonly reload: ((trigger: string) => Promise<ReloadOutcome>) | null;
-  /** Why enforcing would refuse what is in use; empty: it would not, null: nobody can tell. */
-  readonly obstacles: () => Promise<readonly string[] | null>;
+  /** What speaks against enforcing, for a source group or for all; empty: nothing does, null: nobody can tell. */
+  readonly obstacles: (source: string | null) => Promise<readonly string[] | null>;
   readonly audit: Pick<AuditTrail, 'record'> | null;
   readonly replace?: typeof replaceFile;
 }
@@ -79,19 +79,19 @@ export class PolicyEditor implements PolicyChanges {
     }
     if (planned.writes.length === 0) return { ...report, result: 'unchanged' };
     if (change.kind === 'mode' && change.mode === 'enforce' && !force) {
-      const obstacles = await this.#obstacles();
+      const obstacles = await this.#obstacles(change.source);
       if (obstacles.length > 0) return refused('not_ready', obstacles, report.diff);
     }
     if (dryRun) return { ...report, result: 'planned', etag: planned.etag };
     return this.#apply(planned, report);
   }
 
-  async #obstacles(): Promise<readonly string[]> {
-    const obstacles = await this.#options.obstacles();
+  async #obstacles(source: string | null): Promise<readonly string[]> {
+    const obstacles = await this.#options.obstacles(source);
     if (obstacles === null)
       return ['nobody can tell what enforcing would refuse (--force enforces all the same)'];
     if (obstacles.length === 0) return [];
-    return [...obstacles, 'enforcing now would refuse what is in use (--force enforces all the same)'];
+    return [...obstacles, 'enforcing is not ready (--force enforces all the same)'];
   }
 
   async #apply(planned: PlannedChange, report: ChangeReport): Promise<ChangeOutcome> {

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
 import { REPORT, STATUS } from '../admin/support.ts';
@@ -34,6 +35,8 @@ async function atTerminal(args: readonly string[], answer: string, env: NodeJS.P
       err += text;
     },
     env,
+    stdin: Readable.from([]),
+    errIsTerminal: true,
     terminal: {
       ask: async question => {
         err += question;
@@ -237,7 +240,7 @@ describe('by the daemon', () => {
 
   it('says why it was refused', async () => {
     const { daemon, admin } = await fakeDaemon();
-    const errors = ['(other): no weekend was watched', 'enforcing now would refuse what is in use'];
+    const errors = ['(other): no weekend was watched', 'enforcing is not ready'];
     daemon.changes.outcome = { result: 'refused', refusal: 'not_ready', errors, diff: REPORT.diff };
     expect(await sallyport(['mode', 'enforce', '--yes', '--admin', admin])).toEqual({
       code: 1,

@@ -207,7 +207,7 @@ describe('enforcing', () => {
       'is refused when readiness says no',
       ['(other): no weekend was watched'],
       false,
-      ['not_ready', 'enforcing now would refuse what is in use (--force enforces all the same)'],
+      ['not_ready', 'enforcing is not ready (--force enforces all the same)'],
     ],
     [
       'is refused when nobody can tell',
