@@ -8,9 +8,6 @@ export interface EditJob {
   readonly nowMs: number;
 }
 
-/** Works out a change of the policy at a path. */
-export type PlanInThread = (path: string, change: PolicyChange) => Promise<ChangePlan>;
-
 /** The thread's heap at most; an edit of 100 000 rules takes a third of it. */
 const HEAP_MB = 2_048;
 

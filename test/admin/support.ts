@@ -106,7 +106,7 @@ const PARSED = policyOf([rule('allowed', ['a.example'])]);
 const POLICY = Policy.from(compilePolicy(PARSED));
 
 /** Answers each change with `outcome`, and notes what was asked. */
-export class FakeChanges implements PolicyChanges {
+class FakeChanges implements PolicyChanges {
   outcome: ChangeOutcome = { ...REPORT, result: 'unchanged' };
   readonly asked: { readonly change: PolicyChange; readonly request: ChangeRequest }[] = [];
   texts: Awaited<ReturnType<PolicyChanges['read']>> = { ok: false, error: 'policy.yaml:1:1: does not exist' };
