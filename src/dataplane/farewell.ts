@@ -44,7 +44,7 @@ export function httpRefusal(reason: Reason, subject: string, gateway: string): U
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`, 'latin1');
 }
 
-function httpStatus(reason: Reason): { status: string; error: string } {
+export function httpStatus(reason: Reason): { status: string; error: string } {
   switch (reason) {
     case 'malformed_request':
       return { status: '400 Bad Request', error: 'http_request_error' };

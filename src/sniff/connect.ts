@@ -1,4 +1,5 @@
 import { HOSTNAME_FAULTS, hostnameFault, isIpv4Text } from '../tls-sni/hostname.ts';
+import { valuesOf } from './http-fields.ts';
 import type { RequestHead } from './http-head.ts';
 import { isIpv6Text, parsePort, type Target } from './target.ts';
 
@@ -43,7 +44,7 @@ function parseAuthority(authority: string): ConnectResult {
 
 /** The Host line must be the target again, with the port or without; letter case does not count. */
 function hostFault(head: RequestHead, authority: string): ConnectFault | null {
-  const hosts = valuesOf(head, 'host');
+  const hosts = valuesOf(head.headers, 'host');
   if (hosts.length > 1) return 'host-duplicate';
   const [host] = hosts;
   if (host === undefined) return head.version === '1.1' ? 'host-missing' : null;
@@ -54,12 +55,9 @@ function hostFault(head: RequestHead, authority: string): ConnectFault | null {
 
 function bodyFault(head: RequestHead): ConnectFault | null {
   const hasBody =
-    valuesOf(head, 'transfer-encoding').length > 0 || valuesOf(head, 'content-length').some(v => v !== '0');
+    valuesOf(head.headers, 'transfer-encoding').length > 0 ||
+    valuesOf(head.headers, 'content-length').some(v => v !== '0');
   return hasBody ? 'has-body' : null;
-}
-
-function valuesOf(head: RequestHead, name: string): string[] {
-  return head.headers.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value);
 }
 
 function malformed(reason: ConnectFault): ConnectResult {

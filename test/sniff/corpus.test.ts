@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseConnect } from '../../src/sniff/connect.ts';
 import { parseRequestHead } from '../../src/sniff/http-head.ts';
+import { judgeRequest } from '../../src/sniff/http-request.ts';
 import { type HostRow, readAdversarial, readCaptures } from '../support/corpus.ts';
 import { feedHead } from './head.ts';
 
@@ -36,6 +37,14 @@ describe('hostile requests for port 80', () => {
     else expect(['malformed', 'too-large'].includes(kind)).toBe(HEAD_IS_BROKEN.has(row.id));
   });
 
+  it.each(hostile.filter(row => row.cat === 'http' && row.expect === 'allow'))('$id $desc: the host', row => {
+    const head = parseRequestHead(row.stream);
+    const result = head.kind === 'done' ? judgeRequest(head, { kind: 'server', port: 80 }) : head;
+    expect(
+      result.kind === 'request' && result.target.kind === 'name' && result.target.hostname.toLowerCase(),
+    ).toBe(row.expect_host);
+  });
+
   it('say the same one byte at a time', () => {
     for (const row of hostile) {
       const whole = parseRequestHead(row.stream);
@@ -60,6 +69,18 @@ describe.skipIf(captures === null)(
       });
       for (const { id, read, host } of taken) expect(read, id).toBe(host);
       expect(taken.length).toBeGreaterThan((captures ?? []).length / 2);
+    });
+
+    it('that are judged name the host that an independent parser reads', () => {
+      const named = (captures ?? []).flatMap(row => {
+        const head = parseRequestHead(row.stream);
+        if (head.kind !== 'done' || row.host === null) return [];
+        const port = Number(/:(\d+)$/.exec(row.host ?? '')?.[1] ?? 80);
+        const result = judgeRequest(head, { kind: 'server', port });
+        return result.kind === 'request' ? [{ id: row.id, read: result.authority, host: row.host }] : [];
+      });
+      for (const { id, read, host } of named) expect(read, id).toBe(host);
+      expect(named.length).toBeGreaterThan((captures ?? []).length / 2);
     });
   },
 );
