@@ -1,0 +1,165 @@
+import { createServer, type Server, Socket } from 'node:net';
+import { systemClock } from '../../../src/dataplane/clock.ts';
+import type { Attempt } from '../../../src/dataplane/dial.ts';
+import type { CloseEvent, DecisionEvent } from '../../../src/dataplane/events.ts';
+import { makeGuard } from '../../../src/dataplane/guard.ts';
+import { HttpFlows } from '../../../src/dataplane/http/http-flows.ts';
+import type { HttpWorld } from '../../../src/dataplane/http/http-world.ts';
+import type { Listener } from '../../../src/dataplane/listener.ts';
+import { NodeAttempt } from '../../../src/dataplane/portable/node-attempt.ts';
+import { nodeTimers } from '../../../src/dataplane/timers.ts';
+import type { Policy } from '../../../src/policy/policy.ts';
+import type { Rule } from '../../../src/policy/rules.ts';
+import { rule } from '../../policy/reference.ts';
+import { ip } from '../../resolve/support.ts';
+import { Peer } from '../../support/peer.ts';
+import { listenOn } from '../../support/upstream.ts';
+import { compiled, FakeResolver } from '../support.ts';
+
+/** Where names lead; the rig dials the test's servers in place of the addresses. */
+const ZONE = {
+  'allowed.example': ['198.51.100.7'],
+  'other.example': ['198.51.100.9'],
+  'a.wild.example': ['198.51.100.10'],
+  'evil.example': ['198.51.100.66'],
+  'meta.example': ['169.254.169.254'],
+  'private.example': ['10.0.0.5'],
+} as const;
+
+/** Where a client of a transparent listener is going: none of the addresses above. */
+const ORIGINAL = '198.51.100.200';
+
+const RULES: readonly Rule[] = [
+  rule('site', ['allowed.example', 'other.example', '*.wild.example', 'gone.example'], { ports: [80] }),
+  rule('meta', ['meta.example', 'private.example'], { ports: [80] }),
+];
+
+export interface HttpRigOptions {
+  readonly listener?: 'transparent' | 'explicit';
+  readonly destination?: 'resolve' | 'verify' | 'original';
+  readonly mode?: 'observe' | 'enforce';
+  readonly settings?: Partial<HttpWorld['settings']>;
+  /** Where clients of a transparent listener are going; null: to the listener itself. */
+  readonly going?: string | null;
+  /** In place of dialling a server. */
+  readonly connect?: () => Attempt;
+  /** Ports of the test's servers by the address that is dialled; `*` for all others. */
+  readonly servers?: Readonly<Record<string, number>>;
+}
+
+export interface GivenBack {
+  readonly text: string;
+  readonly reason: string;
+  readonly detail: string | null;
+}
+
+/** Hands connections to HttpFlows as a data plane does: the socket with the first bytes, already read. */
+export class HttpRig {
+  readonly flows: HttpFlows;
+  readonly decided: DecisionEvent[] = [];
+  readonly closed: CloseEvent[] = [];
+  readonly givenBack: GivenBack[] = [];
+  /** Addresses dialled, in order. */
+  readonly dialed: string[] = [];
+  readonly moved = { out: 0, in: 0 };
+  policy: Policy;
+  over = 0;
+  readonly #server: Server;
+  port = 0;
+
+  constructor(options: HttpRigOptions = {}) {
+    const { mode = 'enforce', going = ORIGINAL, servers = {}, settings } = options;
+    this.policy = compiled(RULES, { mode, observeUntilMs: null });
+    const guard = makeGuard({ allow: [], deny: [] }, [{ ip: '203.0.113.1', port: 80 }]);
+    let flows = 0;
+    this.flows = new HttpFlows({
+      settings: {
+        helloTimeoutMs: 5_000,
+        helloBytes: 16_384,
+        dialTimeoutMs: 10_000,
+        onDeny: 'alert',
+        idleTimeoutMs: 60_000,
+        halfClosedTimeoutMs: 60_000,
+        ...settings,
+      },
+      gateway: 'gw-1',
+      resolver: new FakeResolver(ZONE, address => guard.judge(address)),
+      guard,
+      clock: systemClock,
+      timers: nodeTimers,
+      observer: {
+        decided: event => this.decided.push(event),
+        closed: event => this.closed.push(event),
+      },
+      policy: () => this.policy,
+      nextFlowId: () => `flow-${flows++}`,
+      connect: (address, port, settle) => {
+        this.dialed.push(`${address}:${port}`);
+        if (options.connect !== undefined) return { socket: new Socket(), ...options.connect() };
+        const server = servers[address.toString()] ?? servers['*'] ?? 9;
+        return new NodeAttempt(ip('127.0.0.1'), server, settle);
+      },
+      moved: (out, back) => {
+        this.moved.out += out;
+        this.moved.in += back;
+      },
+    });
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+      const listener: Listener =
+        options.listener === 'explicit'
+          ? { kind: 'explicit', name: 'proxy', gateway: 'gw-1' }
+          : { kind: 'transparent', name: 'gw', destination: options.destination ?? 'resolve' };
+      const client = { ip: ip('192.0.2.10'), port: socket.remotePort ?? 0 };
+      socket.once('data', opening => {
+        socket.pause();
+        this.flows.serve({
+          socket,
+          opening,
+          listener,
+          client,
+          originalDestination:
+            options.listener === 'explicit' || going === null ? null : { ip: ip(going), port: 80 },
+          giveBack: (bytes, { reason, detail }) => {
+            this.givenBack.push({ text: Buffer.from(bytes).toString('latin1'), reason, detail });
+            socket.destroy();
+          },
+          over: () => {
+            this.over++;
+          },
+        });
+      });
+    });
+  }
+
+  static async listen(options: HttpRigOptions = {}): Promise<HttpRig> {
+    const rig = new HttpRig(options);
+    rig.port = await listenOn(rig.#server);
+    return rig;
+  }
+
+  /** The decisions, one line each: action, state, reason, rule; hostname, destination. */
+  get decisions(): string[] {
+    return this.decided.map(
+      d =>
+        `${d.action} ${d.state} ${d.reason ?? '-'} ${d.rule ?? '-'}; ${d.hostname ?? '-'} ${d.dstIp ?? '-'}:${d.dstPort}${d.detail === null ? '' : ` (${d.detail})`}`,
+    );
+  }
+
+  dial(): Promise<Peer> {
+    return Peer.dial(this.port);
+  }
+
+  /** Sends bytes on a new connection and returns all that comes back until the connection ends. */
+  async ask(bytes: Uint8Array | string): Promise<string> {
+    const peer = await this.dial();
+    await peer.send(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+    await peer.end();
+    peer.socket.destroy();
+    return peer.text;
+  }
+
+  async close(): Promise<void> {
+    await this.flows.drain(0);
+    await new Promise<void>(resolve => this.#server.close(() => resolve()));
+  }
+}
