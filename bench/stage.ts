@@ -14,7 +14,7 @@ const LOOPBACK_HOSTS = Array.from({ length: 16 }, (_, i) => `127.0.0.${i + 1}`);
 /** A measurement during which other programs had more of a core than this is taken again, */
 const MAX_OTHERS_SHARE = 0.15;
 /** so many times. */
-const MAX_REPEATS = 3;
+const MAX_REPEATS = 2;
 
 /** How much is measured. */
 export interface Extent {

@@ -1,19 +1,21 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type StdioOptions } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { arch, cpus, release, totalmem } from 'node:os';
-import { packageVersion } from '../../src/version.ts';
+
+const ROOT = new URL('../../../', import.meta.url);
 
 /** What a result was measured on. */
 export type Machine = Readonly<Record<string, string>>;
 
 export function describeMachine(): Machine {
   const [cpu] = cpus();
+  const { version } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
   return {
     CPU: `${cpu?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${arch()}${isVirtual() ? ', virtual machine' : ''}`,
     memory: `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
     kernel: release(),
     'Node.js': process.version,
-    sallyport: packageVersion(),
+    sallyport: `${version}${commit()}`,
     HAProxy: firstLine('/usr/sbin/haproxy', ['-v']),
     nginx: firstLine('/usr/sbin/nginx', ['-v']),
     sniproxy: firstLine('/usr/sbin/sniproxy', ['-V']),
@@ -22,6 +24,17 @@ export function describeMachine(): Machine {
 
 function isVirtual(): boolean {
   return /^flags\s*:.*\bhypervisor\b/m.test(readFileSync('/proc/cpuinfo', 'latin1'));
+}
+
+/** `, commit 1bb5695`; nothing outside of a checkout. */
+function commit(): string {
+  try {
+    const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
+    const args = ['rev-parse', '--short', 'HEAD'];
+    return `, commit ${execFileSync('git', args, { cwd: ROOT, encoding: 'utf8', stdio }).trim()}`;
+  } catch {
+    return '';
+  }
 }
 
 /** nginx says its version on standard error. */

@@ -1,9 +1,8 @@
-/** The middle of some numbers; NaN of none. */
+/** The middle of some numbers, or the mean of the two in the middle; NaN of none. */
 export function median(values: readonly number[]): number {
-  return quantile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  );
+  const sorted = [...values].sort((a, b) => a - b);
+  const upper = sorted[sorted.length >> 1] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[(sorted.length >> 1) - 1] ?? Number.NaN)) / 2;
 }
 
 /** The nearest-rank quantile of sorted numbers. */

@@ -19,27 +19,30 @@ export const nothing: Disturbance = () => async () => '';
 
 /** Puts one policy of so many rules after another in place, each as soon as the last one is in force. */
 export function reloading(rules: number): Disturbance {
-  return running =>
-    repeatedly(async (edition, isOver) => {
+  let edition = 0;
+  return running => {
+    let longestMs = 0;
+    const end = repeatedly(async () => {
       const { sha256 } = (await status(running)).policy;
       const path = join(running.configDir, 'policy-enforce.yaml');
-      writeFileSync(`${path}.new`, largePolicy(rules, running.backend.port, edition));
+      writeFileSync(`${path}.new`, largePolicy(rules, running.backend.port, edition++));
       renameSync(`${path}.new`, path);
-      while ((await status(running)).policy.sha256 === sha256) {
-        if (isOver()) return false;
-        await sleep(POLL_MS);
-      }
-      return true;
-    }, 'reloads');
+      const begunMs = performance.now();
+      while ((await status(running)).policy.sha256 === sha256) await sleep(POLL_MS);
+      longestMs = Math.max(longestMs, performance.now() - begunMs);
+    });
+    return async () => `${await end()} loaded, the slowest in ${(longestMs / 1000).toFixed(1)} s`;
+  };
 }
 
 /** Reads /metrics every second. */
-export const scraping: Disturbance = running =>
-  repeatedly(async () => {
+export const scraping: Disturbance = running => {
+  const end = repeatedly(async () => {
     await (await fetch(`${admin(running)}/metrics`)).text();
     await sleep(SCRAPE_MS);
-    return true;
-  }, 'scrapes');
+  });
+  return async () => `${await end()} times`;
+};
 
 /** Counts the collections that `--trace-gc` tells of in the log. */
 export const collecting: Disturbance = running => {
@@ -76,24 +79,26 @@ export function slowPipe(scope: Scope, dir: string): { fd: number; disturbance: 
   });
   return {
     fd,
-    disturbance: running => async () =>
-      `${(await status(running)).logLinesDropped} log lines dropped and counted`,
+    disturbance: running => {
+      const before = status(running);
+      return async () => {
+        const dropped = (await status(running)).logLinesDropped - (await before).logLinesDropped;
+        return `${dropped} log lines dropped and counted`;
+      };
+    },
   };
 }
 
-/** Does `once` again and again, until it is ended; `once` says whether it came to its end. */
-function repeatedly(
-  once: (n: number, isOver: () => boolean) => Promise<boolean>,
-  what: string,
-): () => Promise<string> {
+/** Does `once` again and again, until it is ended, which comes to how often it was done. */
+function repeatedly(once: () => Promise<void>): () => Promise<number> {
   let [isOver, done] = [false, 0];
   const work = (async () => {
-    for (let n = 1; !isOver; n++) if (await once(n, () => isOver)) done++;
+    for (; !isOver; done++) await once();
   })();
   return async () => {
     isOver = true;
     await work;
-    return `${done} ${what}`;
+    return done;
   };
 }
 
