@@ -228,11 +228,12 @@ export class Flow<A extends Attempt> {
    */
   #watchFrom(hello: ClientHello, consumed: number): void {
     const { helloBytes } = this.#world.settings;
+    const record = this.#record;
     this.#watch = new TlsWatch(hello, {
       cuts: !this.#judgement.isObserving,
       maxHeld: helloBytes,
       onViolation: () => {
-        this.#record.isSwitched = true;
+        record.isSwitched = true;
       },
     });
     const bytes = this.#opening.view();
@@ -327,16 +328,11 @@ export class Flow<A extends Attempt> {
     });
   }
 
+  /** The flow's last act but for its close record. It may idle for hours: what its beginning needed is let go here. */
   #relay(upstream: A, ip: IpAddress): void {
     this.#stage = 'relaying';
     this.#record.dialed(ip);
-    const watch = this.#watch;
-    // A flow may idle for hours: what only its beginning needed is let go.
-    this.#watch = null;
-    this.#request = null;
-    this.#helloTimer = null;
-    this.#silenceTimer = null;
-    this.#wire.relay(upstream, this.#opening.take(), watch, end => this.#over(end));
+    relayRecorded(this.#wire, this.#record, this.#onOver, upstream, this.#opening.take(), this.#watch);
   }
 
   #dialFailed(failure: DialFailure): void {
@@ -381,4 +377,19 @@ export class Flow<A extends Attempt> {
     this.#record.closed(end, this.#wire.relayed, dialFailure);
     this.#onOver();
   }
+}
+
+/** Hands a flow to the relay, and writes its close record afterwards. Apart, so that what is kept meanwhile is not the Flow. */
+function relayRecorded<A extends Attempt>(
+  wire: Wire<A>,
+  record: FlowRecorder,
+  onOver: () => void,
+  upstream: A,
+  head: Uint8Array,
+  watch: TlsWatch | null,
+): void {
+  wire.relay(upstream, head, watch, end => {
+    record.closed(end, wire.relayed, null);
+    onOver();
+  });
 }

@@ -83,6 +83,7 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
     done: (end: FlowEnd) => void,
   ): void {
     if (upstream.socket === null) throw new Error('relay was given an attempt that never had a socket');
+    this.#flow = null;
     this.#relay = new Relay(this.#context, this.#socket, upstream.socket, watch, done);
     this.#relay.start(head);
   }

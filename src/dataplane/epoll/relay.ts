@@ -7,7 +7,7 @@ import { Stream } from './stream.ts';
 
 /** A flow gives way to the others after this much a turn and direction. */
 const TURN_BYTES = 1024 * 1024;
-/** Most flows are over by then, and save the system calls. */
+/** Only a flow that has been quiet for so long needs keepalive; most never are, and save the system calls. */
 const KEEPALIVE_AFTER_MS = 60_000;
 
 /** Relays one established flow both ways until both have ended, one was reset, or the watch cuts it. Owns both sockets. */
@@ -18,9 +18,10 @@ export class Relay implements SocketOwner {
   readonly #out: Stream;
   readonly #in: Stream;
   readonly #done: (end: FlowEnd) => void;
-  readonly #keepalive: Timer;
   #watch: RelayWatch | null;
   #idle: Timer;
+  /** Quiet for KEEPALIVE_AFTER_MS: `#idle` runs for the rest of the idle timeout. */
+  #isQuiet = false;
   #firstFin: FlowEnd | null = null;
   #running = true;
   #queued = false;
@@ -33,16 +34,14 @@ export class Relay implements SocketOwner {
     watch: RelayWatch | null,
     done: (end: FlowEnd) => void,
   ) {
-    const { loop, pipes, idleTimeoutMs } = context;
     this.#context = context;
     this.#client = client;
     this.#upstream = upstream;
     this.#watch = watch;
     this.#done = done;
-    this.#out = new Stream(client, upstream, loop.scratch, pipes);
-    this.#in = new Stream(upstream, client, loop.scratch, pipes);
-    this.#idle = loop.timers.after(idleTimeoutMs, () => this.end('idle_timeout'));
-    this.#keepalive = loop.timers.after(KEEPALIVE_AFTER_MS, () => this.#upstream.keepAlive());
+    this.#out = new Stream(client, upstream, context);
+    this.#in = new Stream(upstream, client, context);
+    this.#idle = this.#startIdle();
     client.owner = this;
     upstream.owner = this;
   }
@@ -80,7 +79,7 @@ export class Relay implements SocketOwner {
     back.move(TURN_BYTES, out.state === 'done');
     if (out.bytes !== outBefore || back.bytes !== inBefore) {
       this.#context.moved(out.bytes - outBefore, back.bytes - inBefore);
-      this.#idle.refresh();
+      this.#moved();
     }
     if (this.#watch?.over) {
       this.#watch = null;
@@ -115,10 +114,32 @@ export class Relay implements SocketOwner {
     if (out.state === 'done' && back.state === 'done') this.#close(this.#firstFin ?? 'client_fin', 'fin');
   }
 
-  #halfClosed(): void {
-    const { loop, halfClosedTimeoutMs } = this.#context;
+  #startIdle(): Timer {
+    const { loop, idleTimeoutMs } = this.#context;
+    return idleTimeoutMs <= KEEPALIVE_AFTER_MS
+      ? this.#endAfter(idleTimeoutMs)
+      : loop.timers.after(KEEPALIVE_AFTER_MS, () => {
+          this.#upstream.keepAlive();
+          this.#isQuiet = true;
+          this.#idle = this.#endAfter(idleTimeoutMs - KEEPALIVE_AFTER_MS);
+        });
+  }
+
+  #moved(): void {
+    if (!this.#isQuiet) return this.#idle.refresh();
+    this.#isQuiet = false;
     this.#idle.cancel();
-    this.#idle = loop.timers.after(halfClosedTimeoutMs, () => this.end('idle_timeout'));
+    this.#idle = this.#startIdle();
+  }
+
+  #halfClosed(): void {
+    this.#isQuiet = false;
+    this.#idle.cancel();
+    this.#idle = this.#endAfter(this.#context.halfClosedTimeoutMs);
+  }
+
+  #endAfter(delayMs: number): Timer {
+    return this.#context.loop.timers.after(delayMs, () => this.end('idle_timeout'));
   }
 
   /** Comes back in the next turn when this one's share was used up. */
@@ -136,7 +157,6 @@ export class Relay implements SocketOwner {
     if (!this.#running) return;
     this.#running = false;
     this.#idle.cancel();
-    this.#keepalive.cancel();
     this.#out.release();
     this.#in.release();
     for (const socket of [this.#client, this.#upstream]) {

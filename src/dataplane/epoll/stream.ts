@@ -1,5 +1,5 @@
-import type { PinnedBuffer } from './libc.ts';
-import type { Pipe, PipePool } from './pipe-pool.ts';
+import type { Pipe } from './pipe-pool.ts';
+import type { RelayContext } from './relay-context.ts';
 import { END_OF_STREAM, FAILED, type Socket } from './socket.ts';
 
 /** Two reads of this size make a bulk flow, for which splice pays. */
@@ -29,18 +29,15 @@ export class Stream {
   state: StreamState = 'waiting';
   readonly #source: Socket;
   readonly #sink: Socket;
-  readonly #scratch: PinnedBuffer;
-  readonly #pipes: PipePool;
+  readonly #context: RelayContext;
   #pipe: Pipe | null = null;
   #bulkReads = 0;
   #ended = false;
 
-  /** `scratch` is read into, and never kept beyond a call. */
-  constructor(source: Socket, sink: Socket, scratch: PinnedBuffer, pipes: PipePool) {
+  constructor(source: Socket, sink: Socket, context: RelayContext) {
     this.#source = source;
     this.#sink = sink;
-    this.#scratch = scratch;
-    this.#pipes = pipes;
+    this.#context = context;
   }
 
   /** Whether this direction will move nothing more. */
@@ -77,7 +74,7 @@ export class Stream {
     }
     if (!this.#source.readable) return 'waiting';
     if (this.bytes >= share) return 'yielding';
-    if (this.inspect === null && this.#bulkReads >= BULK_READS) this.#pipe ??= this.#pipes.take();
+    if (this.inspect === null && this.#bulkReads >= BULK_READS) this.#pipe ??= this.#context.pipes.take();
     return this.#pipe === null ? this.#copy() : this.#splice(this.#pipe);
   }
 
@@ -87,7 +84,8 @@ export class Stream {
     if (count === END_OF_STREAM) this.#ended = true;
     if (count <= 0) return null;
     if (count >= BULK_READ_BYTES) this.#bulkReads++;
-    const chunk = this.#scratch.bytes.subarray(0, count);
+    // Read into the loop's scratch buffer, which is never kept beyond a call.
+    const chunk = this.#context.loop.scratch.bytes.subarray(0, count);
     const passed = this.inspect === null ? chunk : this.inspect(chunk);
     if (passed === null) return 'cut';
     this.pending = passed.length > 0 ? passed : null;
@@ -124,7 +122,7 @@ export class Stream {
   }
 
   #returnPipe(): void {
-    if (this.#pipe !== null) this.#pipes.give(this.#pipe);
+    if (this.#pipe !== null) this.#context.pipes.give(this.#pipe);
     this.#pipe = null;
   }
 }
