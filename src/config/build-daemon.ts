@@ -25,7 +25,7 @@ export function buildDaemonConfig(
       ...input.admin.address,
       tokenFile: input.admin.tokenFile === undefined ? null : resolve(base, input.admin.tokenFile),
     },
-    log: input.log,
+    log: { level: input.log.level, format: input.log.format, foldMs: input.log.fold },
     dns: { servers: input.dns.servers, hosts: buildHosts(input.dns.hosts, faults) },
     destinations: input.destinations,
     netfilter: { ...input.netfilter, user: input.netfilter.user ?? null },

@@ -63,7 +63,11 @@ export interface DaemonConfig {
   readonly listeners: readonly Listener[];
   /** `tokenFile` is absolute. */
   readonly admin: SocketAddress & { readonly tokenFile: string | null };
-  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'text' };
+  readonly log: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error';
+    readonly format: 'json' | 'text';
+    readonly foldMs: number;
+  };
   readonly dns: {
     /** `10.0.0.2`, `10.0.0.2:53` or `[fd00::2]:53`, as `dns.setServers` takes them. */
     readonly servers: readonly string[];

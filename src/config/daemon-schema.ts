@@ -118,6 +118,11 @@ export const daemonSchema = z
           .enum(['json', 'text'])
           .default('json')
           .describe('One JSON object a line, or the key=value text.'),
+        fold: duration('10s', 0)
+          .prefault('10s')
+          .describe(
+            'Identical decisions (source, destination, port, outcome) are said once in this time, then with the count of those in between as `suppressed`; 0s: each by itself.',
+          ),
       })
       .prefault({})
       .describe('The log, on standard output.'),

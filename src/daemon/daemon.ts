@@ -20,6 +20,7 @@ import type { Endpoint } from '../dataplane/wire.ts';
 import { AuditTrail } from '../observe/audit.ts';
 import { Collector } from '../observe/collector.ts';
 import { Discovery } from '../observe/discovery.ts';
+import { createFoldTable } from '../observe/fold-table.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import {
@@ -269,7 +270,12 @@ export class Daemon implements DaemonApi {
       {
         kind: dataplane,
         workers: workers === 'auto' ? availableParallelism() : workers,
-        reporter: { format: log.format, gateway: this.#gateway, saysFlows: this.log.saysFlows },
+        reporter: {
+          format: log.format,
+          gateway: this.#gateway,
+          saysFlows: this.log.saysFlows,
+          fold: log.foldMs === 0 ? null : { table: createFoldTable(), windowMs: log.foldMs },
+        },
         onReport: report => collector.collect(report),
         onFatal,
         onFallback: cause =>

@@ -51,6 +51,8 @@ export interface DecisionEvent extends FlowIdentity {
 }
 
 export interface CloseEvent extends FlowIdentity {
+  /** What the observer said to the flow's decision. */
+  readonly decision: Saying;
   /** Epoch milliseconds. */
   readonly timeMs: number;
   /** Client to upstream, as the upstream was sent them. */
@@ -68,8 +70,11 @@ export interface CloseEvent extends FlowIdentity {
   readonly dialFailure: DialFailure | null;
 }
 
+/** What became of a decision's record: said by itself, or folded into one that stands for several, as its close is then. */
+export type Saying = 'said' | 'folded';
+
 /** Where a data plane says what happened: for every flow one `decided`, then one `closed`. */
 export interface FlowObserver {
-  decided(event: DecisionEvent): void;
+  decided(event: DecisionEvent): Saying;
   closed(event: CloseEvent): void;
 }

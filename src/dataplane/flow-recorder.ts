@@ -2,7 +2,7 @@ import type { IpAddress } from '../policy/address.ts';
 import type { Decision } from '../policy/decision.ts';
 import type { Hostname } from '../policy/hostname.ts';
 import type { Clock } from './clock.ts';
-import type { DialFailure, FlowEnd, FlowObserver, FlowProtocol } from './events.ts';
+import type { DialFailure, FlowEnd, FlowObserver, FlowProtocol, Saying } from './events.ts';
 import type { Endpoint, RelayedBytes } from './wire.ts';
 
 /** What is known of one flow for its two records, and the only one who writes them: each once. */
@@ -26,7 +26,7 @@ export class FlowRecorder {
   #sniffMs = 0;
   #dialStartedMs = 0;
   #dialMs: number | null = null;
-  #isDecided = false;
+  #decision: Saying | null = null;
 
   constructor(observer: FlowObserver, clock: Clock, id: string, listener: string, client: Endpoint) {
     this.#observer = observer;
@@ -38,7 +38,7 @@ export class FlowRecorder {
   }
 
   get isDecided(): boolean {
-    return this.#isDecided;
+    return this.#decision !== null;
   }
 
   /** The client has said, or failed to say, where it wants to go. */
@@ -57,8 +57,7 @@ export class FlowRecorder {
 
   // Both records spell the identity out: spreading a shared part costs more than the rest of a record.
   decided({ state, action, reason, rule }: Decision): void {
-    this.#isDecided = true;
-    this.#observer.decided({
+    this.#decision = this.#observer.decided({
       flow: this.#id,
       listener: this.#listener,
       srcIp: this.#client.ip.toString(),
@@ -80,6 +79,7 @@ export class FlowRecorder {
 
   closed(end: FlowEnd, bytes: RelayedBytes, dialFailure: DialFailure | null): void {
     this.#observer.closed({
+      decision: this.#decision ?? 'said',
       flow: this.#id,
       listener: this.#listener,
       srcIp: this.#client.ip.toString(),

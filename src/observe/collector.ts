@@ -19,12 +19,13 @@ export class Collector {
     this.#ruleHits = subscribers.ruleHits;
   }
 
-  collect({ lines, lost, tally }: Report): void {
+  collect({ lines, lost, suppressed, tally }: Report): void {
     for (const chunk of lines) {
       this.#log.writeLines(Uint8Array.from(bytesOf(chunk)));
       releaseLines(chunk);
     }
     this.#log.lost(lost);
+    this.#metrics.suppressed(suppressed);
     this.#metrics.add(tally);
     this.#sites.add(tally.sites);
     this.#ruleHits.add(tally.rules);

@@ -1,4 +1,4 @@
-import type { CloseEvent, DecisionEvent, FlowIdentity, FlowObserver } from '../dataplane/events.ts';
+import type { CloseEvent, DecisionEvent, FlowIdentity } from '../dataplane/events.ts';
 import { escapeJson, escapeValue } from './escape.ts';
 import { IsoClock } from './iso-time.ts';
 import { LineBuffer, MAX_BYTES_PER_UNIT } from './line-buffer.ts';
@@ -31,7 +31,10 @@ const BYTES_IN = Buffer.from(',"bytes_in":');
 const DURATION_MS = Buffer.from(',"duration_ms":');
 const ENDED = Buffer.from(',"end":"');
 const CLOSE_REASON = Buffer.from('","reason":"');
-const CLOSE_MSG = Buffer.from('","msg":"');
+const CLOSING = Buffer.from('"');
+const ECH = Buffer.from(',"ech":true');
+const SUPPRESSED = Buffer.from(',"suppressed":');
+const TEXT_SUPPRESSED = Buffer.from(' suppressed=');
 const TEXT_STATE = Buffer.from(' state=');
 const TEXT_DROP_REASON = Buffer.from(' drop_reason=');
 const TEXT_RULE = Buffer.from(' Rule=');
@@ -55,7 +58,7 @@ export interface FlowLineReport {
  * of what a short flow costs outside the kernel. Whatever came off the wire passes through a verb of `LineBuffer` that
  * escapes.
  */
-export class FlowLines implements FlowObserver {
+export class FlowLines {
   readonly #format: LogFormat;
   /** What stands between the time and the flow's own fields in JSON. */
   readonly #openings: { readonly decision: Uint8Array; readonly close: Uint8Array };
@@ -90,12 +93,13 @@ export class FlowLines implements FlowObserver {
     return this.#memory !== null && this.#line.room < LOW_BYTES;
   }
 
-  decided(event: DecisionEvent): void {
+  /** `suppressed`: the line stands for so many flows more. */
+  decided(event: DecisionEvent, suppressed: number): void {
     const line = this.#begin(event, lengthOf(event.rule) + lengthOf(event.detail));
     if (line === null) return;
     if (this.#format === 'text') {
       this.#openText(line, event);
-      this.#decisionMessage(line, event);
+      this.#decisionMessage(line, event, suppressed);
       return line.fixed(NEWLINE);
     }
     this.#openJson(line, event, this.#openings.decision);
@@ -111,17 +115,20 @@ export class FlowLines implements FlowObserver {
       line.fixed(DETAIL);
       line.json(event.detail);
     }
+    if (event.ech) line.fixed(ECH);
+    this.#suppressed(line, SUPPRESSED, suppressed);
     line.fixed(MSG);
-    this.#decisionMessage(line, event);
+    this.#decisionMessage(line, event, suppressed);
     line.fixed(END);
   }
 
-  closed(event: CloseEvent): void {
+  /** `suppressed`: the line stands for so many flows more, and has the bytes of all. */
+  closed(event: CloseEvent, suppressed: number): void {
     const line = this.#begin(event, 0);
     if (line === null) return;
     if (this.#format === 'text') {
       this.#openText(line, event);
-      this.#closeMessage(line, event);
+      this.#closeMessage(line, event, suppressed);
       return line.fixed(NEWLINE);
     }
     this.#openJson(line, event, this.#openings.close);
@@ -137,8 +144,10 @@ export class FlowLines implements FlowObserver {
       line.fixed(CLOSE_REASON);
       line.plain(event.reason);
     }
-    line.fixed(CLOSE_MSG);
-    this.#closeMessage(line, event);
+    line.fixed(CLOSING);
+    this.#suppressed(line, SUPPRESSED, suppressed);
+    line.fixed(MSG);
+    this.#closeMessage(line, event, suppressed);
     line.fixed(END);
   }
 
@@ -206,8 +215,8 @@ export class FlowLines implements FlowObserver {
     line.digits(timeMs - 1_000 * Math.floor(timeMs / 1_000), 3);
   }
 
-  /** `Gateway=… S_IP=… D_IP=… hostname=… state=… [drop_reason=…] [Rule=…]`, each value escaped. */
-  #decisionMessage(line: LineBuffer, event: DecisionEvent): void {
+  /** `Gateway=… S_IP=… D_IP=… hostname=… state=… [drop_reason=…] [Rule=…] [suppressed=…]`, each value escaped. */
+  #decisionMessage(line: LineBuffer, event: DecisionEvent, suppressed: number): void {
     this.#identity(line, event);
     line.fixed(TEXT_STATE);
     line.plain(event.state);
@@ -219,10 +228,11 @@ export class FlowLines implements FlowObserver {
       line.fixed(TEXT_RULE);
       this.#value(line, event.rule);
     }
+    this.#suppressed(line, TEXT_SUPPRESSED, suppressed);
   }
 
   /** The same opening as a decision's; no `state=`, so that a parser that counts verdicts counts each flow once. */
-  #closeMessage(line: LineBuffer, event: CloseEvent): void {
+  #closeMessage(line: LineBuffer, event: CloseEvent, suppressed: number): void {
     this.#identity(line, event);
     line.fixed(TEXT_END);
     line.plain(event.end);
@@ -236,6 +246,13 @@ export class FlowLines implements FlowObserver {
       line.fixed(TEXT_DROP_REASON);
       line.plain(event.reason.toUpperCase());
     }
+    this.#suppressed(line, TEXT_SUPPRESSED, suppressed);
+  }
+
+  #suppressed(line: LineBuffer, name: Uint8Array, count: number): void {
+    if (count === 0) return;
+    line.fixed(name);
+    line.integer(count);
   }
 
   #identity(line: LineBuffer, event: FlowIdentity): void {

@@ -3,7 +3,6 @@ import type {
   DecisionEvent,
   DialFailure,
   FlowIdentity,
-  FlowObserver,
   FlowProtocol,
 } from '../dataplane/events.ts';
 import type { Action, State } from '../policy/decision.ts';
@@ -84,7 +83,7 @@ export interface Tally {
  * Adds up what flows did, on the thread that they ran on: a thousand flows then cost the main thread one message. It
  * grows with the flows of one reporting interval at most.
  */
-export class FlowTally implements FlowObserver {
+export class FlowTally {
   #decisions: DecisionCount[] = [];
   #rules = new Map<string, RuleCount>();
   #sites: SiteCount[] = [];

@@ -60,6 +60,7 @@ export class Metrics {
   readonly #lastReloadSuccess: Gauge;
   readonly #reloads: Counter<'result'>;
   readonly #limitRejections: Counter<'limit'>;
+  readonly #logSuppressed: Counter;
 
   constructor({ version, node = process.version, now = Date.now, maxRuleSeries = 2_000 }: MetricsOptions) {
     this.#now = now;
@@ -125,7 +126,7 @@ export class Metrics {
       labelNames: ['result'],
       registers,
     });
-    new Counter({
+    this.#logSuppressed = new Counter({
       name: 'sallyport_log_suppressed_total',
       help: 'Flow records left out because the same had just been said',
       registers,
@@ -146,6 +147,11 @@ export class Metrics {
   /** Names where live values come from; until then they read as zero. */
   readFrom(sources: Partial<MetricSources>): void {
     this.#sources = { ...this.#sources, ...sources };
+  }
+
+  /** Flow records that were folded into others. */
+  suppressed(records: number): void {
+    this.#logSuppressed.inc(records);
   }
 
   /** Adds what flows did meanwhile. */

@@ -50,7 +50,13 @@ function tableOf(
       guard,
       clock,
       timers: clock.timers,
-      observer: { decided: event => decisions.push(event), closed: () => {} },
+      observer: {
+        decided: event => {
+          decisions.push(event);
+          return 'said';
+        },
+        closed: () => {},
+      },
       policy: () => compiled(),
       nextFlowId: () => 'flow',
     },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Saying } from '../../src/dataplane/events.ts';
 import { type FlowReporter, Reporting } from '../../src/dataplane/reporting.ts';
 import { close, decision } from '../observe/support.ts';
 import { FakeClock } from './support.ts';
@@ -6,13 +7,15 @@ import { FakeClock } from './support.ts';
 /** Reports the ids of flows; full at the third. */
 class IdReporter implements FlowReporter<readonly string[]> {
   #ids: string[] = [];
+  isHolding = false;
 
   get isFull(): boolean {
     return this.#ids.length >= 3;
   }
 
-  decided({ flow }: { flow: string }): void {
+  decided({ flow }: { flow: string }): Saying {
     this.#ids.push(`${flow} decided`);
+    return 'said';
   }
 
   closed({ flow }: { flow: string }): void {
@@ -24,13 +27,18 @@ class IdReporter implements FlowReporter<readonly string[]> {
     this.#ids = [];
     return ids;
   }
+
+  takeAll(): readonly string[] {
+    return [...this.take(), 'all'];
+  }
 }
 
 function reportingOf() {
   const clock = new FakeClock();
   const sent: [number, readonly string[]][] = [];
-  const reporting = new Reporting(new IdReporter(), clock.timers, report => sent.push([clock.nowMs, report]));
-  return { clock, sent, reporting };
+  const reporter = new IdReporter();
+  const reporting = new Reporting(reporter, clock.timers, report => sent.push([clock.nowMs, report]));
+  return { clock, sent, reporter, reporting };
 }
 
 describe('Reporting', () => {
@@ -80,11 +88,28 @@ describe('Reporting', () => {
     expect(sent.map(([atMs]) => atMs)).toEqual([8, 28]);
   });
 
-  it('flushes now what it has, once', () => {
+  it('asks again every second while something is kept back, and stops when nothing is', () => {
+    const { clock, sent, reporter, reporting } = reportingOf();
+    reporter.isHolding = true;
+    reporting.decided(decision({ flow: 'a' }));
+    clock.advance(2_500);
+    expect(sent).toEqual([
+      [20, ['a decided']],
+      [1_020, []],
+      [2_020, []],
+    ]);
+    reporting.decided(decision({ flow: 'b' }));
+    reporter.isHolding = false;
+    clock.advance(10_000);
+    expect(sent.slice(3)).toEqual([[2_520, ['b decided']]]);
+    expect(clock.isIdle).toBe(true);
+  });
+
+  it('sends all there is at the end, and nothing after', () => {
     const { clock, sent, reporting } = reportingOf();
     reporting.closed(close({ flow: 'a' }));
-    reporting.flush();
-    expect(sent).toEqual([[0, ['a closed']]]);
+    reporting.finish();
+    expect(sent).toEqual([[0, ['a closed', 'all']]]);
     clock.advance(100);
     expect([sent.length, clock.isIdle]).toEqual([1, true]);
   });

@@ -275,6 +275,7 @@ export class FlowRig {
         decided: event => {
           this.decided.push(event);
           this.told.push('decided');
+          return 'said';
         },
         closed: event => {
           this.closed.push(event);

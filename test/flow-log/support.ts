@@ -22,8 +22,8 @@ export function readLog(
 export function written(format: LogFormat, ...events: readonly (DecisionEvent | CloseEvent)[]): string[] {
   const lines = new FlowLines({ format, gateway: 'nv-transit-egress' });
   for (const event of events) {
-    if ('end' in event) lines.closed(event);
-    else lines.decided(event);
+    if ('end' in event) lines.closed(event, 0);
+    else lines.decided(event, 0);
   }
   return linesIn(bytesIn(lines.take().lines));
 }

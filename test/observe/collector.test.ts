@@ -16,7 +16,7 @@ class CountingDestination extends MemoryDestination {
   }
 }
 
-const SETTINGS: ReporterSettings = { format: 'json', gateway: 'gw', saysFlows: true };
+const SETTINGS: ReporterSettings = { format: 'json', gateway: 'gw', saysFlows: true, fold: null };
 
 function collectorOf() {
   const destination = new CountingDestination();
@@ -59,7 +59,7 @@ test('the reports of two threads add up', async () => {
 
 test('a report without lines writes nothing and counts all the same', () => {
   const { collector, destination, sites } = collectorOf();
-  collector.collect(reportOf({ ...SETTINGS, saysFlows: false }, decision()));
+  collector.collect(reportOf({ ...SETTINGS, saysFlows: false, fold: null }, decision()));
   expect(destination.writes).toBe(0);
   expect(sites.size).toBe(1);
 });

@@ -18,7 +18,7 @@ const anything = fc.string({ unit: 'binary', minLength: 1 });
 describe('as JSON', () => {
   test('a decision is this line, to the letter', () => {
     const { lines, take } = linesOf('json');
-    lines.decided(decision());
+    lines.decided(decision(), 0);
     expect(take()).toEqual([
       '{"level":"info","time":"2026-11-21T01:34:58.901Z","event":"decision","gateway":"nv-transit-egress","flow":"k3f9","listener":"gw","src_ip":"10.12.4.21","src_port":40312,"dst_ip":"54.152.28.6","dst_port":443,"hostname":"registry-1.docker.io","protocol":"tls","state":"NO_MATCH","action":"would-deny","reason":"not_allowed","rule":null,"msg":"Gateway=nv-transit-egress S_IP=10.12.4.21 D_IP=54.152.28.6 hostname=registry-1.docker.io state=NO_MATCH drop_reason=NOT_ALLOWED"}\n',
     ]);
@@ -26,7 +26,7 @@ describe('as JSON', () => {
 
   test('a close carries the identity, the bytes, the time and the end', () => {
     const { lines, take } = linesOf('json');
-    lines.closed(close({ durationMs: 1_099.4 }));
+    lines.closed(close({ durationMs: 1_099.4 }), 0);
     expect(take()).toEqual([
       '{"level":"info","time":"2026-11-21T01:35:00.000Z","event":"close","gateway":"nv-transit-egress","flow":"k3f9","listener":"gw","src_ip":"10.12.4.21","src_port":40312,"dst_ip":"54.152.28.6","dst_port":443,"hostname":"registry-1.docker.io","protocol":"tls","bytes_out":1200,"bytes_in":34000,"duration_ms":1099,"end":"client_fin","msg":"Gateway=nv-transit-egress S_IP=10.12.4.21 D_IP=54.152.28.6 hostname=registry-1.docker.io end=client_fin bytes_out=1200 bytes_in=34000 duration_ms=1099"}\n',
     ]);
@@ -36,7 +36,7 @@ describe('as JSON', () => {
     fc.assert(
       fc.property(anything, anything, anything, anything, (gateway, listener, hostname, rule) => {
         const { lines, take } = linesOf('json', gateway);
-        lines.decided(decision({ listener, hostname, rule }));
+        lines.decided(decision({ listener, hostname, rule }), 0);
         const written = take();
         expect(written).toHaveLength(1);
         expect(JSON.parse(written.join(''))).toMatchObject({
@@ -53,7 +53,7 @@ describe('as JSON', () => {
 
   test('what is not known is null', () => {
     const { lines, take } = linesOf('json');
-    lines.closed(close({ dstIp: null, hostname: null }));
+    lines.closed(close({ dstIp: null, hostname: null }), 0);
     expect(JSON.parse(take().join(''))).toMatchObject({ dst_ip: null, hostname: null });
   });
 });
@@ -84,13 +84,13 @@ describe('as text', () => {
   ];
   test.each(cases)('%s', (_sentence, overrides, rest) => {
     const { lines, take } = linesOf('text');
-    lines.decided(decision(overrides));
+    lines.decided(decision(overrides), 0);
     expect(take()).toEqual([`${opening} ${rest}\n`]);
   });
 
   test('a close says how the flow ended, and no state', () => {
     const { lines, take } = linesOf('text');
-    lines.closed(close());
+    lines.closed(close(), 0);
     expect(take()).toEqual([
       '2026-11-21T01:35:00.000Z info Gateway=nv-transit-egress S_IP=10.12.4.21 D_IP=54.152.28.6 hostname=registry-1.docker.io end=client_fin bytes_out=1200 bytes_in=34000 duration_ms=1099\n',
     ]);
@@ -106,7 +106,7 @@ describe('as text', () => {
         anything,
         (gateway, hostname, dstIp, srcIp, rule) => {
           const { lines, take } = linesOf('text', gateway);
-          lines.decided(decision({ hostname, dstIp, srcIp, rule }));
+          lines.decided(decision({ hostname, dstIp, srcIp, rule }), 0);
           const written = take();
           expect(written).toHaveLength(1);
           expect(written[0]).toMatch(/^[ -~]+\n$/);
@@ -134,8 +134,8 @@ describe.each(FORMATS)('as %s', format => {
     fc.assert(
       fc.property(anything, anything, (gateway, rule) => {
         const { lines, take } = linesOf(format, gateway);
-        lines.decided(decision({ rule }));
-        lines.closed(close({ hostname: rule }));
+        lines.decided(decision({ rule }), 0);
+        lines.closed(close({ hostname: rule }), 0);
         for (const line of take()) expect(line).toMatch(/^[ -~]+\n$/);
       }),
       { examples: [['Zürich-🛡', 'правило']] },
@@ -148,7 +148,7 @@ describe.each(FORMATS)('as %s', format => {
     fc.assert(
       fc.property(fc.oneof(times, near), timesMs => {
         const { lines, take } = linesOf(format);
-        for (const timeMs of timesMs) lines.decided(decision({ timeMs }));
+        for (const timeMs of timesMs) lines.decided(decision({ timeMs }), 0);
         const said = take().map(line => line.match(/\d+-\d\d-\d\dT[\d:.]+Z/)?.[0]);
         expect(said).toEqual(timesMs.map(timeMs => new Date(timeMs).toISOString()));
       }),
@@ -158,16 +158,16 @@ describe.each(FORMATS)('as %s', format => {
   test('more lines than the buffer was made for are all there, in order', () => {
     const { lines, take } = linesOf(format);
     const hostnames = Array.from({ length: 2_000 }, (_, i) => `n${i}.example`);
-    for (const hostname of hostnames) lines.decided(decision({ hostname }));
+    for (const hostname of hostnames) lines.decided(decision({ hostname }), 0);
     expect(take().map(line => line.match(/hostname=(\S+)/)?.[1])).toEqual(hostnames);
   });
 
   test('a line longer than twice the buffer is whole', () => {
     const { lines, take } = linesOf(format);
     const rule = 'x'.repeat(300_000);
-    lines.decided(decision());
-    lines.decided(decision({ rule }));
-    lines.decided(decision());
+    lines.decided(decision(), 0);
+    lines.decided(decision({ rule }), 0);
+    lines.decided(decision(), 0);
     const written = take();
     expect(written).toHaveLength(3);
     expect(written[1]).toContain(`Rule=${rule}`);
@@ -178,7 +178,7 @@ describe.each(FORMATS)('as %s', format => {
     const { lines } = linesOf(format);
     let said = 0;
     expect(lines.isFull).toBe(false);
-    for (; !lines.isFull && said < 10_000; said++) lines.decided(decision());
+    for (; !lines.isFull && said < 10_000; said++) lines.decided(decision(), 0);
     expect(lines.isFull).toBe(true);
     const taken = lines.take().lines;
     expect(taken).toHaveLength(1);
@@ -188,11 +188,11 @@ describe.each(FORMATS)('as %s', format => {
 
   test('what was taken is not taken again, and later lines leave it alone', () => {
     const { lines } = linesOf(format);
-    lines.decided(decision({ hostname: 'a.example' }));
+    lines.decided(decision({ hostname: 'a.example' }), 0);
     const taken = lines.take().lines;
     const before = linesIn(bytesIn(taken));
     expect(lines.take().lines).toEqual([]);
-    lines.decided(decision({ hostname: 'b.example' }));
+    lines.decided(decision({ hostname: 'b.example' }), 0);
     expect(linesIn(bytesIn(taken))).toEqual(before);
   });
 
@@ -200,7 +200,7 @@ describe.each(FORMATS)('as %s', format => {
     const { lines } = linesOf(format);
     const seen = new Set<SharedArrayBuffer>();
     for (let i = 0; i < 100; i++) {
-      lines.decided(decision());
+      lines.decided(decision(), 0);
       for (const chunk of lines.take().lines) {
         seen.add(chunk.memory);
         releaseLines(chunk);
@@ -215,7 +215,7 @@ describe.each(FORMATS)('as %s', format => {
     let lost = 0;
     const said = 5_000;
     for (let i = 0; i < said; i++) {
-      lines.decided(decision());
+      lines.decided(decision(), 0);
       if (i % 50 !== 0) continue;
       const report = lines.take();
       kept = [...kept, ...report.lines];
@@ -225,15 +225,15 @@ describe.each(FORMATS)('as %s', format => {
     expect(linesIn(bytesIn([...kept, ...last.lines])).length + lost + last.lost).toBe(said);
     expect(lost).toBeGreaterThan(0);
     for (const chunk of kept) releaseLines(chunk);
-    lines.decided(decision());
+    lines.decided(decision(), 0);
     expect(lines.take()).toMatchObject({ lines: [{ length: expect.any(Number) }], lost: 0 });
   });
 
   test('a line that is longer than the usual memory gets memory of its own', () => {
     const { lines, take } = linesOf(format);
-    lines.decided(decision());
-    lines.decided(decision({ rule: 'x'.repeat(100_000) }));
-    lines.decided(decision());
+    lines.decided(decision(), 0);
+    lines.decided(decision({ rule: 'x'.repeat(100_000) }), 0);
+    lines.decided(decision(), 0);
     expect(take().map(line => line.length > 100_000)).toEqual([false, true, false]);
   });
 });
@@ -241,7 +241,7 @@ describe.each(FORMATS)('as %s', format => {
 describe('what exactly is malformed', () => {
   const linesOf = (detail: string | null) => {
     const lines = new FlowLines({ format: 'json', gateway: 'gw' });
-    lines.decided(decision({ reason: 'malformed_hello', detail }));
+    lines.decided(decision({ reason: 'malformed_hello', detail }), 0);
     return Buffer.from(bytesIn(lines.take().lines)).toString();
   };
 

@@ -62,7 +62,7 @@ describe('the level', () => {
     log.info('m', { event: 'info' });
     log.warn('m', { event: 'warn' });
     log.error('m', { event: 'error' });
-    const settings = { format: 'json', gateway: GATEWAY, saysFlows: log.saysFlows } as const;
+    const settings = { format: 'json', gateway: GATEWAY, saysFlows: log.saysFlows, fold: null } as const;
     const records = reportOf(settings, decision(), close());
     log.writeLines(bytesIn(records.lines));
     expect(lines.map(line => JSON.parse(line).event)).toEqual(expected);

@@ -42,6 +42,7 @@ export function close(overrides: Partial<CloseEvent> = {}): CloseEvent {
     bytesIn: 34_000,
     durationMs: 1_099,
     end: 'client_fin',
+    decision: 'said',
     reason: null,
     dialMs: 4,
     dialFailure: null,
@@ -77,7 +78,7 @@ export function bytesIn(lines: readonly Lines[]): Uint8Array {
 
 /** The sums of such a report. */
 export function tallyOf(...events: readonly FlowEvent[]): Tally {
-  return reportOf({ format: 'json', gateway: 'gw', saysFlows: false }, ...events).tally;
+  return reportOf({ format: 'json', gateway: 'gw', saysFlows: false, fold: null }, ...events).tally;
 }
 
 /** The lines in `bytes`, each with its newline. Bytes beyond ASCII come out as other letters, never as they went in. */

@@ -70,6 +70,8 @@ export class TestDaemon {
         { name: 'proxy', kind: 'explicit', address: '127.0.0.1:0' },
         { name: 'tls', kind: 'sni', address: '127.0.0.1:0' },
       ],
+      // Every record by itself, so that tests can count them.
+      log: { fold: '0s' },
       ...options.config,
     };
     writeFileSync(this.configPath, stringify(config));

@@ -84,7 +84,7 @@ export class WorkerLoop<R> {
     const stop = new Int32Array(this.#setup.stop);
     this.#mailbox.serving();
     while (Atomics.load(stop, 0) === 0 && (!this.#draining || this.#flows.size > 0)) this.#loop.turn();
-    this.#reporting.flush();
+    this.#reporting.finish();
     this.#mailbox.drained();
   }
 

@@ -120,7 +120,7 @@ class PortablePlane<R> implements DataPlane {
   async drain(timeoutMs: number): Promise<void> {
     for (const { server } of this.#servers) server.close();
     await this.#ended(timeoutMs);
-    this.#reporting.flush();
+    this.#reporting.finish();
   }
 
   /** Resolves when the last flow has ended; after `timeoutMs` they are ended. */

@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { CloseEvent, DecisionEvent } from '../../src/dataplane/events.ts';
+import { createFoldTable } from '../../src/observe/fold-table.ts';
+import { releaseLines } from '../../src/observe/line-chunks.ts';
+import { Reporter } from '../../src/observe/reporter.ts';
+import { bytesIn, close, decision, linesIn } from './support.ts';
+
+const WINDOW_MS = 10_000;
+const START_MS = Date.UTC(2026, 10, 21);
+
+/** Threads that share a log, at a time that the test sets. */
+function threads(count = 1, table = createFoldTable()) {
+  const clock = { nowMs: START_MS };
+  const settings = {
+    format: 'json',
+    gateway: 'gw',
+    saysFlows: true,
+    fold: { table, windowMs: WINDOW_MS },
+  } as const;
+  const reporters = Array.from({ length: count }, () => new Reporter(settings, () => clock.nowMs));
+  const said: Record<string, unknown>[] = [];
+  let counted = 0;
+  const take = (isEnd: boolean) => {
+    for (const reporter of reporters) {
+      const report = isEnd ? reporter.takeAll() : reporter.take();
+      said.push(...linesIn(bytesIn(report.lines)).map(line => JSON.parse(line)));
+      for (const chunk of report.lines) releaseLines(chunk);
+      counted += report.suppressed;
+    }
+    return said.splice(0);
+  };
+  return {
+    clock,
+    /** One whole flow on a thread. */
+    flow(rest: Partial<DecisionEvent> = {}, ending: Partial<CloseEvent> = {}, thread = 0): void {
+      const reporter = reporters[thread];
+      if (reporter === undefined) throw new Error(`no thread ${thread}`);
+      const { srcIp, hostname, dstPort, flow, dstIp } = decision(rest);
+      const saying = reporter.decided(decision({ timeMs: clock.nowMs, ...rest }));
+      reporter.closed(
+        close({ timeMs: clock.nowMs, srcIp, hostname, dstPort, flow, dstIp, decision: saying, ...ending }),
+      );
+    },
+    take: () => take(false),
+    end: () => take(true),
+    get counted() {
+      return counted;
+    },
+  };
+}
+
+const of = (event: string, records: readonly Record<string, unknown>[]) =>
+  records.filter(record => record.event === event);
+
+describe('identical decisions', () => {
+  test('are said once, then once a window with the count of those in between', () => {
+    const { flow, take, clock } = threads();
+    for (let i = 0; i < 50; i++) flow({ flow: `f${i}` });
+    expect(of('decision', take())).toMatchObject([{ flow: 'f0' }]);
+    clock.nowMs += WINDOW_MS;
+    flow({ flow: 'next' });
+    const [record, ...others] = of('decision', take());
+    expect(others).toEqual([]);
+    expect(record).toMatchObject({ flow: 'next', suppressed: 49 });
+    expect(record?.msg).toMatch(/ suppressed=49$/);
+  });
+
+  test('are said at the end of the window when no other comes, the latest for all', () => {
+    const { flow, take, clock } = threads();
+    for (let i = 0; i < 50; i++) flow({ flow: `f${i}` });
+    take();
+    clock.nowMs += WINDOW_MS;
+    expect(of('decision', take())).toMatchObject([{ flow: 'f49', suppressed: 48 }]);
+    clock.nowMs += WINDOW_MS;
+    expect(take()).toEqual([]);
+  });
+
+  const differences: readonly [string, Partial<DecisionEvent>][] = [
+    ['another source', { srcIp: '10.12.4.22' }],
+    ['another name', { hostname: 'auth.docker.io' }],
+    ['another port', { dstPort: 8443 }],
+    ['another state', { state: 'MATCHED' }],
+    ['another action', { action: 'deny' }],
+    ['another reason', { reason: 'unresolvable' }],
+    ['no name and another address', { hostname: null, dstIp: '192.0.2.1' }],
+  ];
+  test.each(differences)('%s is a first sighting, and said', (_, rest) => {
+    const { flow, take } = threads();
+    flow();
+    flow(rest);
+    expect(of('decision', take())).toHaveLength(2);
+  });
+
+  test('on two threads are said once', () => {
+    const { flow, take, end } = threads(2);
+    for (let i = 0; i < 10; i++) flow({ flow: `f${i}` }, {}, i % 2);
+    expect(of('decision', take())).toHaveLength(1);
+    expect(of('decision', end())).toMatchObject([{ suppressed: 8 }]);
+  });
+
+  test('after the clock was set back are said again', () => {
+    const { flow, take, clock } = threads();
+    flow();
+    clock.nowMs -= 3_600_000;
+    flow();
+    expect(of('decision', take())).toHaveLength(2);
+  });
+});
+
+describe('closes', () => {
+  test('of flows that were said are said', () => {
+    const { flow, take } = threads();
+    flow({ flow: 'a' });
+    expect(of('close', take())).toMatchObject([{ flow: 'a' }]);
+  });
+
+  test('of folded flows are folded, with the bytes of all', () => {
+    const { flow, take, clock } = threads();
+    for (let i = 0; i < 5; i++) flow({ flow: `f${i}` }, { bytesOut: 10, bytesIn: 100 });
+    take();
+    clock.nowMs += WINDOW_MS;
+    expect(of('close', take())).toMatchObject([{ flow: 'f4', suppressed: 3, bytes_out: 40, bytes_in: 400 }]);
+  });
+
+  test('that ended otherwise are told apart', () => {
+    const { flow, end } = threads();
+    flow();
+    flow({}, { end: 'server_reset' });
+    flow({}, { end: 'client_fin' });
+    expect(of('close', end()).map(record => record.end)).toEqual([
+      'client_fin',
+      'server_reset',
+      'client_fin',
+    ]);
+  });
+});
+
+test('nothing is lost: lines and what they stand for add up to all flows and bytes', () => {
+  const step = fc.record({
+    source: fc.integer({ min: 1, max: 3 }),
+    name: fc.constantFrom('a.example', 'b.example'),
+    thread: fc.nat(2),
+    waitMs: fc.constantFrom(0, 0, 0, 700, 4_000, 11_000, -5_000),
+    takes: fc.boolean(),
+    bytesIn: fc.nat(1_000),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), steps => {
+      const log = threads(3);
+      const records: Record<string, unknown>[] = [];
+      for (const { source, name, thread, waitMs, takes, bytesIn } of steps) {
+        log.clock.nowMs += waitMs;
+        log.flow({ srcIp: `10.0.0.${source}`, hostname: name }, { bytesIn }, thread);
+        if (takes) records.push(...log.take());
+      }
+      records.push(...log.end());
+      for (const event of ['decision', 'close']) {
+        const flows = of(event, records).reduce((sum, record) => sum + 1 + Number(record.suppressed ?? 0), 0);
+        expect(flows).toBe(steps.length);
+      }
+      const bytes = of('close', records).reduce((sum, record) => sum + Number(record.bytes_in), 0);
+      expect(bytes).toBe(steps.reduce((sum, { bytesIn }) => sum + bytesIn, 0));
+      const suppressed = records.reduce((sum, record) => sum + Number(record.suppressed ?? 0), 0);
+      expect(log.counted).toBe(suppressed);
+    }),
+  );
+});
+
+test('more names than the table has room for are each said', () => {
+  const { flow, take } = threads();
+  let said = 0;
+  for (let i = 0; i < 100_000; i++) {
+    flow({ hostname: `n${i}.example` });
+    if (i % 500 === 0) said += of('decision', take()).length;
+  }
+  expect(said + of('decision', take()).length).toBe(100_000);
+});
