@@ -88,7 +88,10 @@ export class HttpRig {
       clock: systemClock,
       timers: nodeTimers,
       observer: {
-        decided: event => this.decided.push(event),
+        decided: event => {
+          this.decided.push(event);
+          return 'said';
+        },
         closed: event => this.closed.push(event),
       },
       policy: () => this.policy,
