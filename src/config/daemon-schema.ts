@@ -75,7 +75,9 @@ const limits = z.strictObject({
 export const daemonSchema = z
   .strictObject({
     ...formatKeys,
-    gateway: name.optional().describe('The name in logs; absent: the host name.'),
+    gateway: name
+      .optional()
+      .describe('The name in logs; absent: family and id of the ECS task, else the host name.'),
     policy: z
       .string()
       .min(1)

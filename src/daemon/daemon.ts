@@ -21,7 +21,7 @@ import { AuditTrail } from '../observe/audit.ts';
 import { Collector } from '../observe/collector.ts';
 import { Discovery } from '../observe/discovery.ts';
 import { createFoldTable } from '../observe/fold-table.ts';
-import { createLog, type Log } from '../observe/log.ts';
+import { createLog, type Labels, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import {
   assessReadiness,
@@ -47,6 +47,7 @@ import { SourceGroups } from '../policy/source-groups.ts';
 import { createResolver } from '../resolve/create-resolver.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import { packageVersion } from '../version.ts';
+import { type EcsLookup, gatewayOf, taskLabels, taskMetricLabels } from './ecs-task.ts';
 import { planInThread } from './edit-planner.ts';
 import { PolicyEditor } from './policy-editor.ts';
 import type { PolicyLoader } from './policy-loader.ts';
@@ -69,7 +70,8 @@ export class Daemon implements DaemonApi {
   readonly #config: DaemonConfig;
   readonly #gateway: string;
   readonly #startedMs = Date.now();
-  readonly #metrics = new Metrics({ version: packageVersion() });
+  readonly #metrics: Metrics;
+  readonly #labels: Labels;
   readonly #discovery = new Discovery({}, Date.now());
   readonly #loader: PolicyLoader;
   readonly #policies: PolicyStore;
@@ -79,11 +81,22 @@ export class Daemon implements DaemonApi {
   #watcher: PolicyWatcher | null = null;
   #ticker: NodeJS.Timeout | undefined;
 
-  constructor(config: DaemonConfig, policy: Extract<CompiledLoad, { ok: true }>, loader: PolicyLoader) {
+  constructor(
+    config: DaemonConfig,
+    policy: Extract<CompiledLoad, { ok: true }>,
+    loader: PolicyLoader,
+    ecs: EcsLookup | null,
+  ) {
+    const task = ecs?.ok === true ? ecs.task : null;
     this.#config = config;
     this.#loader = loader;
-    this.#gateway = config.gateway ?? hostname();
-    this.log = createLog({ ...config.log, gateway: this.#gateway });
+    this.#gateway = config.gateway ?? (task === null ? hostname() : gatewayOf(task));
+    this.#labels = task === null ? {} : taskLabels(task);
+    this.#metrics = new Metrics({
+      version: packageVersion(),
+      ...(task === null ? {} : { task: taskMetricLabels(task) }),
+    });
+    this.log = createLog({ ...config.log, gateway: this.#gateway, labels: this.#labels });
     this.#policies = new PolicyStore({
       path: config.policyPath,
       first: policy,
@@ -103,6 +116,10 @@ export class Daemon implements DaemonApi {
       obstacles: async source => obstaclesToEnforcing(await this.readiness(READINESS_DEFAULTS), source),
       audit: this.audit,
     });
+    if (ecs?.ok === false) {
+      const message = `the ECS metadata endpoint did not say which task this is: ${ecs.reason}`;
+      this.log.warn(message, { event: 'ecs_metadata' });
+    }
     for (const warning of policy.warnings)
       this.log.warn(formatDiagnostic(warning), { event: 'policy_warning' });
   }
@@ -273,8 +290,9 @@ export class Daemon implements DaemonApi {
         reporter: {
           format: log.format,
           gateway: this.#gateway,
-          saysFlows: this.log.saysFlows,
           fold: log.foldMs === 0 ? null : { table: createFoldTable(), windowMs: log.foldMs },
+          labels: this.#labels,
+          saysFlows: this.log.saysFlows,
         },
         onReport: report => collector.collect(report),
         onFatal,

@@ -3,7 +3,7 @@ import { escapeJson, escapeValue } from './escape.ts';
 import { IsoClock } from './iso-time.ts';
 import { LineBuffer, MAX_BYTES_PER_UNIT } from './line-buffer.ts';
 import { LineChunks, type Lines, writable } from './line-chunks.ts';
-import type { LogFormat } from './log.ts';
+import type { Labels, LogFormat } from './log.ts';
 
 /** More than the names of all fields, the numbers and the values from closed lists take in one line. */
 const FIXED_BYTES = 1_024;
@@ -53,6 +53,13 @@ export interface FlowLineReport {
   readonly lost: number;
 }
 
+export interface FlowLineSettings {
+  readonly format: LogFormat;
+  readonly gateway: string;
+  /** Fields that stand beside the gateway in every JSON record. */
+  readonly labels?: Labels;
+}
+
 /**
  * Writes decision and close records as log lines, in ASCII, into memory that the main thread reads: two a flow are most
  * of what a short flow costs outside the kernel. Whatever came off the wire passes through a verb of `LineBuffer` that
@@ -72,17 +79,16 @@ export class FlowLines {
   #full: Lines[] = [];
   #lost = 0;
 
-  constructor(
-    { format, gateway }: { readonly format: LogFormat; readonly gateway: string },
-    chunks = new LineChunks(),
-  ) {
+  constructor({ format, gateway, labels = {} }: FlowLineSettings, chunks = new LineChunks()) {
     this.#format = format;
     const gatewayValue = escapeValue(gateway);
     this.#gateway = Buffer.from(
       `Gateway=${format === 'json' ? escapeJson(gatewayValue) : gatewayValue} S_IP=`,
     );
-    const opening = (event: string) =>
-      Buffer.from(`Z","event":"${event}","gateway":"${escapeJson(gateway)}","flow":`);
+    const common = Object.entries({ gateway, ...labels })
+      .map(([name, value]) => `"${escapeJson(name)}":"${escapeJson(value)}"`)
+      .join(',');
+    const opening = (event: string) => Buffer.from(`Z","event":"${event}",${common},"flow":`);
     this.#openings = { decision: opening('decision'), close: opening('close') };
     this.#fixedBytes = FIXED_BYTES + this.#gateway.length + this.#openings.decision.length;
     this.#chunks = chunks;

@@ -9,6 +9,9 @@ export type LogFormat = 'json' | 'text';
 
 export type LogValue = string | number | boolean | null | readonly LogValue[];
 
+/** The surroundings of this process, by name: what every record says alike. */
+export type Labels = Readonly<Record<string, string>>;
+
 /** Fields of an operational message; not `level`, `time`, `gateway` or `msg`, which the log sets. */
 export interface LogFields {
   /** What happened, as a name: `ready`, `reload`, `drain`. */
@@ -25,6 +28,8 @@ export interface LogOptions {
   readonly format: LogFormat;
   /** The name of this gateway in every record. */
   readonly gateway: string;
+  /** Fields that stand beside the gateway in every JSON record. */
+  readonly labels?: Labels;
   readonly destination?: LogDestination;
   /** Epoch milliseconds, for messages; flow records carry their events' times. */
   readonly now?: () => number;
@@ -67,10 +72,11 @@ export function createLog({
   level: threshold,
   format,
   gateway,
+  labels = {},
   destination = new LineSink({ fd: openStdout() }),
   now = Date.now,
 }: LogOptions): Log {
-  const writeLine = format === 'json' ? jsonWriter(destination) : textWriter(destination);
+  const writeLine = format === 'json' ? jsonWriter(destination, labels) : textWriter(destination);
   const isEnabled = (level: LogLevel) => RANKS[level] >= RANKS[threshold];
 
   function say(level: LogLevel) {
@@ -99,7 +105,7 @@ export function createLog({
   };
 }
 
-function jsonWriter(destination: LogDestination): WriteLine {
+function jsonWriter(destination: LogDestination, labels: Labels): WriteLine {
   const logger = pino(
     {
       level: 'debug',
@@ -109,7 +115,8 @@ function jsonWriter(destination: LogDestination): WriteLine {
     },
     destination,
   );
-  return (level, fields, message) => logger[level](fields, message);
+  return (level, { time, event, gateway, ...rest }, message) =>
+    logger[level]({ time, event, gateway, ...labels, ...rest }, message);
 }
 
 /** A message is its event, its text and its fields. */

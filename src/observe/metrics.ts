@@ -21,10 +21,22 @@ export interface MetricSources {
 /** What may be refused for want of room. The first two show in decisions and are counted from them. */
 export type Limit = 'flows' | 'flowsPerSource' | 'undecided' | 'descriptors';
 
+/** Labels of `sallyport_task_info`. */
+export interface TaskLabels {
+  readonly task_arn: string;
+  readonly family: string;
+  readonly revision: string;
+  readonly cluster: string;
+  readonly container: string;
+  readonly region: string;
+}
+
 export interface MetricsOptions {
   /** This program's version. */
   readonly version: string;
   readonly node?: string;
+  /** The ECS task this process runs in. */
+  readonly task?: TaskLabels;
   /** Epoch milliseconds. */
   readonly now?: () => number;
   /** Names of rules that get a series of their own; hits of further ones are counted as `_other`. */
@@ -62,7 +74,13 @@ export class Metrics {
   readonly #limitRejections: Counter<'limit'>;
   readonly #logSuppressed: Counter;
 
-  constructor({ version, node = process.version, now = Date.now, maxRuleSeries = 2_000 }: MetricsOptions) {
+  constructor({
+    version,
+    node = process.version,
+    task,
+    now = Date.now,
+    maxRuleSeries = 2_000,
+  }: MetricsOptions) {
     this.#now = now;
     this.#maxRuleSeries = maxRuleSeries;
     const registers = [this.#registry];
@@ -74,6 +92,14 @@ export class Metrics {
       labelNames: ['version', 'node'],
       registers,
     }).set({ version, node }, 1);
+    if (task !== undefined) {
+      new Gauge({
+        name: 'sallyport_task_info',
+        help: 'The ECS task this runs in; always 1',
+        labelNames: Object.keys(task),
+        registers,
+      }).set({ ...task }, 1);
+    }
     this.#flows = new Counter({
       name: 'sallyport_flows_total',
       help: 'Flows decided; reason is "none" for those plainly allowed',

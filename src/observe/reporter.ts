@@ -1,9 +1,8 @@
 import type { CloseEvent, DecisionEvent, Saying } from '../dataplane/events.ts';
 import type { FlowReporter } from '../dataplane/reporting.ts';
 import { FlowFold, type FoldSettings } from './flow-fold.ts';
-import { type FlowLineReport, FlowLines } from './flow-lines.ts';
+import { type FlowLineReport, type FlowLineSettings, FlowLines } from './flow-lines.ts';
 import { FlowTally, type Tally } from './flow-tally.ts';
-import type { LogFormat } from './log.ts';
 
 /** What flows did since the last report: the log lines that say it, and the sums. Plain data. */
 export interface Report extends FlowLineReport {
@@ -13,9 +12,7 @@ export interface Report extends FlowLineReport {
 }
 
 /** What a reporter has to know. Plain data. */
-export interface ReporterSettings {
-  readonly format: LogFormat;
-  readonly gateway: string;
+export interface ReporterSettings extends FlowLineSettings {
   /** Whether the log level lets flow records through. */
   readonly saysFlows: boolean;
   /** Null: every record is written. */

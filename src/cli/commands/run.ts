@@ -1,5 +1,6 @@
 import { loadDaemonConfig } from '../../config/load.ts';
 import { Daemon } from '../../daemon/daemon.ts';
+import { readEcsTask } from '../../daemon/ecs-task.ts';
 import { PolicyLoader } from '../../daemon/policy-loader.ts';
 import { ListenError } from '../../dataplane/data-plane.ts';
 import { type RunCommand, textOption } from '../command.ts';
@@ -12,10 +13,11 @@ const FAULT_GRACE_MS = 1_000;
 
 export const run: RunCommand = async (_args, options, io) => {
   const file = textOption(options, 'config') ?? DEFAULT_CONFIG;
+  const ecs = readEcsTask(io.env);
   const { config } = requireLoaded(await loadDaemonConfig(file), file, io);
   const loader = new PolicyLoader();
   const policy = requireLoaded(await loader.loadFirst(config.policyPath), config.policyPath, io);
-  return serve(new Daemon(config, policy, loader));
+  return serve(new Daemon(config, policy, loader, await ecs));
 };
 
 /** Runs the daemon until a signal or a fault ends it. */
