@@ -83,6 +83,7 @@ export const PARTS: readonly Part[] = [
           SNIPROXY_DEFAULT,
         ],
         isSerious: isEpollOrPeer,
+        loads: [0.5],
       }),
     }),
   },

@@ -1,5 +1,6 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, LoadAgent } from './agent.ts';
 import type { Cores } from './cores.ts';
 import type { Target } from './load/orders.ts';
@@ -13,8 +14,10 @@ const FIRST_PORT = 21_000;
 const LOOPBACK_HOSTS = Array.from({ length: 16 }, (_, i) => `127.0.0.${i + 1}`);
 /** A measurement during which other programs had more of a core than this is taken again, */
 const MAX_OTHERS_SHARE = 0.15;
-/** so many times. */
+/** so many times, */
 const MAX_REPEATS = 2;
+/** after a moment in which they may end. */
+const REPEAT_PAUSE_MS = 1_000;
 
 /** How much is measured. */
 export interface Extent {
@@ -156,6 +159,7 @@ export class Stage {
     let best = await this.#watchOnce(running, work);
     for (let i = 0; i < repeats && best.activity.othersShare > MAX_OTHERS_SHARE; i++) {
       this.progress(`disturbed (${(best.activity.othersShare * 100).toFixed(0)} % of a core), again`);
+      await sleep(REPEAT_PAUSE_MS);
       const next = await this.#watchOnce(running, work);
       if (next.activity.othersShare < best.activity.othersShare) best = next;
     }

@@ -19,7 +19,7 @@ export function measureConcurrency(stage: Stage, proxies: readonly Contestant[])
     const all = [...players, ...proxied].map(who => ({ ...who, rates: new Map<number, number[]>() }));
     await inRounds(rounds, all, async ({ name, running, target, rates }, round) => {
       stage.progress(`${name}: round ${round} of ${rounds}`);
-      await stage.load.flows({ type: 'closed', target, flows: stage.size(5_000, 200), concurrency: 64 });
+      await stage.load.flows({ type: 'closed', target, flows: stage.size(5_000, 100), concurrency: 64 });
       for (const concurrency of CONCURRENCIES) {
         const flows = stage.size(concurrency < 100 ? 5_000 : 15_000, Math.max(400, concurrency));
         const { result } = await stage.watch(running, () =>

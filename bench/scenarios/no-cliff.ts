@@ -70,13 +70,13 @@ export function measureNoCliff(stage: Stage, yardstick: Contestant): Promise<Tab
 }
 
 async function prepare(scope: Scope, stage: Stage, yardstick: Contestant): Promise<Case[]> {
-  const seconds = stage.size(4, 0.4);
+  const seconds = stage.size(4, 0.2);
   const rules = stage.size(RULES, RULES / 100);
   const start = async (proxy: Contestant, logFd?: number) => {
     stage.progress(`${proxy.name}: starting and warming up`);
     const running = await stage.start(scope, proxy, logFd === undefined ? {} : { logFd });
     const { target } = running;
-    await stage.load.flows({ type: 'closed', target, flows: stage.size(20_000, 1_000), concurrency: 64 });
+    await stage.load.flows({ type: 'closed', target, flows: stage.size(20_000, 300), concurrency: 64 });
     return running;
   };
   const epoll = (nodeArgs: readonly string[]) => sallyport({ dataplane: 'epoll', mode: 'enforce', nodeArgs });
@@ -105,7 +105,7 @@ async function prepare(scope: Scope, stage: Stage, yardstick: Contestant): Promi
       name: `policies of ${rules} rules loaded one after the other`,
       running: plain,
       disturbance: reloading(rules),
-      seconds: stage.size(12, 2),
+      seconds: stage.size(12, 0.5),
     },
   ];
 }
@@ -113,7 +113,7 @@ async function prepare(scope: Scope, stage: Stage, yardstick: Contestant): Promi
 async function chooseRate(stage: Stage, cases: readonly Case[]): Promise<number> {
   const rates: number[] = [];
   for (const { target } of new Set(cases.map(({ running }) => running))) {
-    const order = { type: 'closed', target, flows: stage.size(10_000, 500), concurrency: 64 } as const;
+    const order = { type: 'closed', target, flows: stage.size(10_000, 300), concurrency: 64 } as const;
     const { flows, seconds } = await stage.load.flows(order);
     rates.push(flows / seconds);
   }

@@ -12,6 +12,7 @@ import type { Stage } from '../stage.ts';
 const CONCURRENCY = 64;
 /** An open loop above this share of what a proxy can do at all would only measure its queue. */
 const MAX_LOAD = 0.95;
+const LOADS = [0.5, 0.8];
 
 /** One measurement of short flows. */
 interface Sample {
@@ -34,6 +35,8 @@ export interface ShortFlowsOptions {
   readonly isSerious: (proxy: Contestant) => boolean;
   /** What the backend is asked without a proxy. */
   readonly opening?: Contestant['opening'];
+  /** Rates of open loops, as shares of what the slowest serious player can do. */
+  readonly loads?: readonly number[];
   /** Absent: as the stage does it. */
   readonly start?: (scope: Scope, proxy: Contestant) => Promise<Running>;
 }
@@ -44,7 +47,7 @@ export interface ShortFlowsOptions {
  */
 export function measureShortFlows(
   stage: Stage,
-  { proxies, isSerious, opening = 'hello', start }: ShortFlowsOptions,
+  { proxies, isSerious, opening = 'hello', loads = LOADS, start }: ShortFlowsOptions,
 ): Promise<Table[]> {
   return stage.scope.within(async scope => {
     const { rounds } = stage.extent;
@@ -53,13 +56,14 @@ export function measureShortFlows(
       stage.progress(`${proxy.name}: starting and warming up`);
       const running = await (start?.(scope, proxy) ?? stage.start(scope, proxy));
       players.push(player(proxy.name, running, running.target));
-      await stage.load.flows(closedLoop(running.target, stage.size(20_000, 1_000)));
+      await stage.load.flows(closedLoop(running.target, stage.size(20_000, 300)));
     }
     await inRounds(rounds, players, async (who, round) => {
       stage.progress(`${who.name}: closed loop, round ${round} of ${rounds}`);
-      who.closed.push(await sample(stage, who, closedLoop(who.target, stage.size(20_000, 1_500))));
+      who.closed.push(await sample(stage, who, closedLoop(who.target, stage.size(20_000, 500))));
     });
-    const rates = stage.extent.rate === null ? chooseRates(players, isSerious) : [stage.extent.rate];
+    const given = stage.extent.rate;
+    const rates = given === null ? ratesOf(loads, slowest(players, isSerious)) : [given];
     for (const rate of rates) {
       await inRounds(rounds, players, async (who, round) => {
         if (rate > MAX_LOAD * saturation(who)) return;
@@ -68,7 +72,7 @@ export function measureShortFlows(
           type: 'open',
           target: who.target,
           flowsPerSecond: rate,
-          seconds: stage.size(2.5, 0.3),
+          seconds: stage.size(2.5, 0.15),
         };
         const samples = who.open.get(rate) ?? [];
         samples.push(await sample(stage, who, order));
@@ -102,11 +106,13 @@ function saturation({ closed }: Player): number {
   return median(closed.map(({ result }) => result.flows / result.seconds));
 }
 
-/** Half and 80 % of what the slowest serious player can do. */
-function chooseRates(players: readonly Player[], isSerious: (proxy: Contestant) => boolean): number[] {
+function slowest(players: readonly Player[], isSerious: (proxy: Contestant) => boolean): number {
   const serious = players.filter(({ running }) => running !== null && isSerious(running.proxy));
-  const slowest = Math.min(...(serious.length > 0 ? serious : players).map(saturation));
-  return [0.5, 0.8].map(share => Math.round((share * slowest) / 100) * 100);
+  return Math.min(...(serious.length > 0 ? serious : players).map(saturation));
+}
+
+function ratesOf(loads: readonly number[], full: number): number[] {
+  return loads.map(load => Math.round((load * full) / 100) * 100);
 }
 
 function closedTable(players: readonly Player[]): Table {

@@ -15,7 +15,7 @@ export async function measureSystemCalls(stage: Stage, proxies: readonly Contest
     stage.progress(`left out: ${obstacle}`);
     return [{ caption: `Not measured: ${obstacle}.`, head: [''], rows: [] }];
   }
-  const flows = stage.size(4_000, 300);
+  const flows = stage.size(4_000, 200);
   const columns: { name: string; perFlow: ReadonlyMap<string, number> }[] = [];
   for (const proxy of stage.cast(proxies)) {
     stage.progress(`${proxy.name}: counting`);

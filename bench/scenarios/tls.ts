@@ -58,11 +58,11 @@ export function measureTls(stage: Stage, proxies: readonly Contestant[]): Promis
         stage.progress(`${who.name}: ${caption} Round ${round} of ${stage.extent.rounds}`);
         const { target } = who;
         await load.run({ target, flows: stage.size(300, 10), concurrency: CONCURRENCY, resume });
-        const many = { target, flows: stage.size(1_500, 40), concurrency: CONCURRENCY, resume };
+        const many = { target, flows: stage.size(1_000, 40), concurrency: CONCURRENCY, resume };
         const { result, activity } = await stage.watch(who.running, () => load.run(many));
         who.perSecond.push(result.flows / result.seconds);
         who.cpuUs.push(perFlow(activity.proxy, result));
-        const alone = { target, flows: stage.size(500, 20), concurrency: 1, resume };
+        const alone = { target, flows: stage.size(300, 20), concurrency: 1, resume };
         const { handshakeUs } = (await stage.watch(who.running, () => load.run(alone))).result;
         who.p50Us.push(handshakeUs.p50);
         who.p99Us.push(handshakeUs.p99);

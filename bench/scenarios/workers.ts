@@ -82,7 +82,7 @@ async function closedLoop(stage: Stage, running: Running): Promise<FlowsResult> 
   const order = {
     type: 'closed',
     target,
-    flows: stage.size(20_000, 1_000),
+    flows: stage.size(20_000, 300),
     concurrency: CONCURRENCY,
   } as const;
   return (await stage.watch(running, () => stage.load.flows(order))).result;
@@ -90,7 +90,7 @@ async function closedLoop(stage: Stage, running: Running): Promise<FlowsResult> 
 
 async function openLoop(stage: Stage, who: Player, rate: number): Promise<void> {
   const { target, pid } = who.running;
-  const order = { type: 'open', target, flowsPerSecond: rate, seconds: stage.size(4, 0.4) } as const;
+  const order = { type: 'open', target, flowsPerSecond: rate, seconds: stage.size(4, 0.2) } as const;
   const { result, activity } = await stage.watch(who.running, async () => {
     const threadsSince = startThreadClock(pid);
     return { flows: await stage.load.flows(order), threads: threadsSince() };
