@@ -1,7 +1,7 @@
 import type { Check } from './check.ts';
 import { difference } from './compare.ts';
-import type { Kernel } from './kernel.ts';
-import { isRecord, parseJson } from './kernel-json.ts';
+import type { Kernel, Ran } from './kernel.ts';
+import { isList, isRecord, parseJson } from './kernel-json.ts';
 import type { Json } from './nft.ts';
 import type { Plan } from './plan.ts';
 import { familyFlag, ROUTING, routingFamilies } from './policy-routing.ts';
@@ -25,7 +25,8 @@ async function tableCheck(plan: Plan, kernel: Kernel): Promise<Check> {
   const { ok, stdout, complaint } = await kernel.run('nft', ['-j', 'list', 'table', 'inet', TABLE]);
   if (!ok) return { name, status: 'fail', ...explainNft(complaint) };
   const document = parseJson(stdout);
-  const loaded = isRecord(document) && Array.isArray(document.nftables) ? document.nftables : [];
+  const objects = isRecord(document) ? (document.nftables ?? null) : null;
+  const loaded = isList(objects) ? objects : [];
   const chains = buildRuleset(plan);
   const found = difference(listing(chains), loaded);
   if (found !== null) return { name, status: 'fail', message: found, fix: LOAD };
@@ -38,7 +39,7 @@ function explainNft(complaint: string): { message: string; fix: string } {
   if (complaint.includes('not permitted')) {
     return { message: 'cannot be read: not permitted', fix: 'run the check as root, or with CAP_NET_ADMIN' };
   }
-  return { message: complaint, fix: 'install nftables, or look into what nft says' };
+  return { message: complaint, fix: 'install nftables, and run the check as root' };
 }
 
 async function routingChecks(plan: Plan, kernel: Kernel): Promise<Check[]> {
@@ -46,25 +47,20 @@ async function routingChecks(plan: Plan, kernel: Kernel): Promise<Check[]> {
   for (const family of routingFamilies(plan)) {
     const { rule, route } = ROUTING;
     const flag = familyFlag(family);
-    const [rules, routes] = [
-      await kernel.run('ip', ['-j', flag, ...rule.show]),
-      await kernel.run('ip', ['-j', flag, ...route.show]),
-    ];
+    const rules = await kernel.run('ip', ['-j', flag, ...rule.show]);
+    const routes = await kernel.run('ip', ['-j', flag, ...route.show]);
     checks.push(
-      found(
-        `ip ${flag} rule`,
-        rules.stdout,
-        rule.isIt,
-        'marked packets are looked up in a table of their own',
-      ),
-      found(`ip ${flag} route`, routes.stdout, route.isIt, 'that table delivers them to this host'),
+      routingCheck(`ip ${flag} rule`, rules, rule.isIt, 'marked packets are looked up in their own table'),
+      routingCheck(`ip ${flag} route`, routes, route.isIt, 'that table delivers them to this host'),
     );
   }
   return checks;
 }
 
-function found(name: string, stdout: string, isIt: (entry: Json) => boolean, message: string): Check {
-  const list = parseJson(stdout);
-  if (Array.isArray(list) && list.some(isIt)) return { name, status: 'ok', message, fix: null };
+/** A table without a route is an error for ip, and no routing for us. */
+function routingCheck(name: string, ran: Ran, isIt: (entry: Json) => boolean, meaning: string): Check {
+  const list = parseJson(ran.stdout);
+  if (isList(list) && list.some(isIt)) return { name, status: 'ok', message: meaning, fix: null };
+  if (ran.isMissing) return { name, status: 'fail', message: ran.complaint, fix: 'install iproute2' };
   return { name, status: 'fail', message: 'is missing: tproxy needs policy routing', fix: LOAD };
 }

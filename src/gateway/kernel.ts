@@ -3,8 +3,10 @@ import { readdir, readFile } from 'node:fs/promises';
 
 export interface Ran {
   readonly ok: boolean;
+  /** There is no such program. */
+  readonly isMissing: boolean;
   readonly stdout: string;
-  /** What it complained of, in one line; of a program that is not there, that. */
+  /** What it, or the system, complained of, in one line. */
   readonly complaint: string;
 }
 
@@ -29,9 +31,10 @@ export const systemKernel: Kernel = {
         env: { ...process.env, LC_ALL: 'C' },
       };
       execFile(command, [...args], limits, (error, stdout, stderr) => {
+        const isMissing = error !== null && error.code === 'ENOENT';
         const said = stderr.trim() === '' ? (error?.message ?? '') : stderr;
-        const complaint = error !== null && error.code === 'ENOENT' ? `${command} is not installed` : said;
-        resolve({ ok: error === null, stdout, complaint: complaint.trim().replace(/\s+/g, ' ') });
+        const complaint = isMissing ? `${command} is not in PATH` : said.trim().replace(/\s+/g, ' ');
+        resolve({ ok: error === null, isMissing, stdout, complaint });
       });
     }),
   sysctl: async key => {

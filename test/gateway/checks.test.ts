@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PlanRequest } from '../../src/gateway/build-plan.ts';
 import { runChecks } from '../../src/gateway/checks.ts';
+import type { Kernel } from '../../src/gateway/kernel.ts';
 import { listing } from '../../src/gateway/render.ts';
 import { buildRuleset } from '../../src/gateway/ruleset.ts';
 import { findUid } from '../../src/gateway/user.ts';
@@ -41,7 +42,7 @@ describe('runChecks', () => {
       /not permitted/,
       /root/,
     ],
-    ['cannot be asked for', 'nft is not installed', /nft is not installed/, /install nftables/],
+    ['cannot be asked for', 'nft is not in PATH', /nft is not in PATH/, /install nftables/],
   ])('fails when the table %s', async (_, complaint, message, fix) => {
     const [check] = await runChecks(planOf(), fakeKernel({ complaint, sysctl: GOOD }));
     expect(check).toMatchObject({ status: 'fail' });
@@ -52,6 +53,26 @@ describe('runChecks', () => {
   it.each(['', '{}', '[]', 'null', '{"nftables":7}', 'no JSON'])('fails on %j from nft', async stdout => {
     const [check] = await runChecks(planOf(), fakeKernel({ commands: { [LIST]: stdout } }));
     expect(check).toMatchObject({ status: 'fail' });
+  });
+
+  it('of tproxy fails when ip is not there, or answers nothing of use', async () => {
+    const plan = planOf({ listeners: [listener({ intercept: 'tproxy', host: '0.0.0.0' })] });
+    const routing = async (kernel: Kernel) =>
+      (await runChecks(plan, kernel)).filter(({ name }) => name.startsWith('ip '));
+    const missing = await routing(fakeKernel({ complaint: 'ip is not in PATH' }));
+    expect(missing.map(({ status, message, fix }) => [status, message, fix])).toEqual([
+      ['fail', 'ip is not in PATH', 'install iproute2'],
+      ['fail', 'ip is not in PATH', 'install iproute2'],
+    ]);
+    const commands = {
+      'ip -j -4 rule show': '[{"fwmark":"0x1"}]',
+      'ip -j -4 route show table 8192': '[null]',
+    };
+    const other = await routing(fakeKernel({ commands }));
+    expect(other.map(({ name, status }) => [name, status])).toEqual([
+      ['ip -4 rule', 'fail'],
+      ['ip -4 route', 'fail'],
+    ]);
   });
 
   const eth1 = { listeners: [listener({ interfaces: ['eth1'] })] };

@@ -40,8 +40,8 @@ export function fakeKernel(answers: {
     run: async (command, args) => {
       const stdout = commands[[command, ...args].join(' ')];
       return stdout === undefined
-        ? { ok: false, stdout: '', complaint }
-        : { ok: true, stdout, complaint: '' };
+        ? { ok: false, isMissing: complaint.endsWith('PATH'), stdout: '', complaint }
+        : { ok: true, isMissing: false, stdout, complaint: '' };
     },
     sysctl: async key => sysctl[key] ?? null,
     interfaces: async () => interfaces,

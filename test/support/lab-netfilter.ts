@@ -61,7 +61,7 @@ export async function residue(lab: Lab): Promise<string> {
 export function gatewayKernel(lab: Lab): Kernel {
   const run = async (command: string, args: readonly string[]) => {
     const { code, stdout, stderr } = await lab.run('gateway', command, args);
-    return { ok: code === 0, stdout, complaint: stderr.trim() };
+    return { ok: code === 0, isMissing: false, stdout, complaint: stderr.trim() };
   };
   return {
     run,

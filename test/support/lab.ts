@@ -185,6 +185,9 @@ const PROGRAMS = [
   ['nft', '-v'],
   ['curl', '-V'],
   ['openssl', 'version'],
+  ['python3', '-V'],
+  ['setpriv', '-V'],
+  ['sysctl', '-V'],
 ] as const;
 
 function serverAddresses({ site, mirror, attacker, plain, banner }: LabAddresses): string[] {
