@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { ChangeOutcome, ChangeReport, Requester } from '../admin/policy-changes.ts';
 import { USER_HEADER } from '../admin/requester.ts';
 import { type PolicyChange, planChange } from '../config/plan-change.ts';
+import { defaultsFromEnv } from '../config/policy-defaults.ts';
 import type { PolicyEdit } from '../config/policy-edit.ts';
 import { PolicyEditor } from '../daemon/policy-editor.ts';
 import { AdminClient, expectOk } from './admin-client.ts';
@@ -38,7 +39,7 @@ export async function changePolicy(
   const change =
     file === undefined
       ? byDaemon(path, body, options, io)
-      : inFile(resolve(file), edit, options.force === true);
+      : inFile(resolve(file), edit, options.force === true, io);
   const planned = await waitFor(change({ dryRun: true, ifMatch: null }), 'working the change out', io);
   if (planned.result !== 'planned') return conclude(planned, options, io);
   if (options.json !== true) {
@@ -74,10 +75,11 @@ function byDaemon(path: string, body: unknown, options: Options, io: Io): Change
   };
 }
 
-function inFile(path: string, edit: PolicyEdit, force: boolean): Change {
+function inFile(path: string, edit: PolicyEdit, force: boolean, io: Io): Change {
   const editor = new PolicyEditor({
     path,
-    plan: (policy: string, change: PolicyChange) => planChange(policy, change, Date.now()),
+    plan: (policy: string, change: PolicyChange) =>
+      planChange(policy, change, Date.now(), defaultsFromEnv(io.env)),
     reload: null,
     obstacles: async () => null,
     audit: null,

@@ -234,8 +234,8 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'schema',
-    args: '<policy|config>',
-    summary: 'print the JSON Schema of a policy or of the daemon configuration',
+    args: '<policy|config|preset>',
+    summary: 'print the JSON Schema of a policy, of the daemon configuration or of a preset',
     details: 'Draft 7, as editors take it. The schema cannot tell everything that check does.',
     options: [],
     load: async () => (await import('./commands/schema.ts')).schema,

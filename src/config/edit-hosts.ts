@@ -63,10 +63,13 @@ export function removeHosts(files: readonly PolicyFile[], edit: HostsRemoval): P
     const emptied: number[] = [];
     const list: YamlEdit[] = [];
     for (const { rule, index } of rules.filter(place => place.file === file)) {
-      const indices = rule.hosts.flatMap((host, i) => (wanted.has(normalForm(host)) ? [i] : []));
-      if (indices.length === rule.hosts.length) emptied.push(index);
-      else if (indices.length > 0)
+      const hosts = rule.hosts ?? [];
+      const indices = hosts.flatMap((host, i) => (wanted.has(normalForm(host)) ? [i] : []));
+      if (indices.length === 0) continue;
+      if (indices.length < hosts.length)
         list.push({ kind: 'removeItems', path: ['rules', index, 'hosts'], indices });
+      else if (rule.presets === undefined && rule.s3 === undefined) emptied.push(index);
+      else list.push({ kind: 'unset', path: ['rules', index, 'hosts'] });
     }
     if (emptied.length > 0) list.push({ kind: 'removeItems', path: ['rules'], indices: emptied });
     if (list.length > 0) edits.set(file.file, list);
@@ -84,10 +87,11 @@ function ownRule(rules: readonly Place[], edit: HostsEdit, untilMs: number | und
     ({ rule }) =>
       isOwn(rule, edit.action) &&
       rule.action === edit.action &&
-      isSameSet(rule.ports, edit.ports ?? DEFAULT_PORTS) &&
+      rule.hosts !== undefined &&
+      isSameSet(portsOf(rule), edit.ports ?? DEFAULT_PORTS) &&
       isSameSet(rule.from ?? [], edit.from ?? []) &&
       rule.until === untilMs &&
-      !rule.allowPrivate &&
+      rule.allowPrivate !== true &&
       !rule.acceptPublicSuffix,
   );
 }
@@ -103,9 +107,10 @@ function namedRule(
   if (place === undefined) return undefined;
   const { rule } = place;
   const other = `name another rule, or change rule ${name} by hand`;
+  if (rule.hosts === undefined) throw new EditFault(`rule ${name} has no hosts of its own (${other})`);
   if (rule.action !== action) throw new EditFault(`rule ${name} says action: ${rule.action} (${other})`);
-  if (ports !== null && !isSameSet(rule.ports, ports)) {
-    throw new EditFault(`rule ${name} has ports ${rule.ports.join(', ')} (${other})`);
+  if (ports !== null && !isSameSet(portsOf(rule), ports)) {
+    throw new EditFault(`rule ${name} has ports ${portsOf(rule).join(', ')} (${other})`);
   }
   if (from !== null && !isSameSet(rule.from ?? [], from)) {
     throw new EditFault(`rule ${name} is from ${rule.from?.join(', ') ?? 'any source'} (${other})`);
@@ -119,9 +124,13 @@ function namedRule(
 /** Whether a host in this rule needs no other rule for what is asked. */
 function isAsWide(rule: RuleInput, { action, ports, from }: HostsEdit, untilMs: number | undefined): boolean {
   if (rule.action !== action) return false;
-  if (!(ports ?? DEFAULT_PORTS).every(port => rule.ports.includes(port))) return false;
+  if (!(ports ?? DEFAULT_PORTS).every(port => portsOf(rule).includes(port))) return false;
   if (rule.until !== undefined && (untilMs === undefined || rule.until < untilMs)) return false;
   return rule.from === undefined || isSameSet(rule.from, from ?? []);
+}
+
+function portsOf(rule: RuleInput): readonly number[] {
+  return rule.ports ?? DEFAULT_PORTS;
 }
 
 function newRule(
@@ -165,7 +174,7 @@ function notThere(host: string, places: readonly Place[], edit: HostsRemoval): s
 function holdersOf(rules: readonly Place[]): Map<string, Place[]> {
   const holders = new Map<string, Place[]>();
   for (const place of rules) {
-    for (const form of place.rule.hosts.map(normalForm)) {
+    for (const form of (place.rule.hosts ?? []).map(normalForm)) {
       const places = holders.get(form);
       if (places === undefined) holders.set(form, [place]);
       else places.push(place);

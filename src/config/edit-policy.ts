@@ -1,16 +1,17 @@
 import { type Diagnostic, formatDiagnostic } from './diagnostics.ts';
 import { addHosts, removeHosts } from './edit-hosts.ts';
 import { changeMode } from './edit-mode.ts';
-import { type PolicyLoad, parsePolicyFiles } from './load.ts';
+import { type PolicyLoad, parsePolicySources } from './load.ts';
 import { describePolicyChange } from './policy-change.ts';
+import type { PolicyDefaults } from './policy-defaults.ts';
 import { EditFault, type PlannedEdits, type PolicyEdit } from './policy-edit.ts';
 import { type PolicyFile, readPolicyFile } from './policy-file.ts';
-import type { SourceFile } from './read-file.ts';
+import type { PolicySources, SourceFile } from './read-file.ts';
 import { editYaml } from './yaml-edit.ts';
 
 export interface PolicyPlan {
   /** The whole policy with the edit in it; the same as before where nothing changes. */
-  readonly sources: readonly SourceFile[];
+  readonly sources: PolicySources;
   readonly changes: readonly string[];
   readonly notes: readonly string[];
   /** Warnings that the policy did not have before. */
@@ -25,14 +26,21 @@ export type PlanResult =
  * Works an edit into the text of a policy without a change to anything else in it, and loads the result. Refuses what
  * does not load before or after, and what cannot be written in place.
  */
-export function planPolicyEdit(sources: readonly SourceFile[], edit: PolicyEdit, nowMs: number): PlanResult {
-  const before = parsePolicyFiles(sources, nowMs);
+export async function planPolicyEdit(
+  sources: PolicySources,
+  edit: PolicyEdit,
+  nowMs: number,
+  defaults: PolicyDefaults = {},
+): Promise<PlanResult> {
+  const before = await parsePolicySources(sources, nowMs, defaults);
   if (!before.ok) return failure('the policy has errors already, mend them first', before.diagnostics);
-  const files = sources.map(source => readPolicyFile(source)).flatMap(read => (read.ok ? [read.file] : []));
+  const files = sources.files
+    .map(source => readPolicyFile(source))
+    .flatMap(read => (read.ok ? [read.file] : []));
   const planned = planEdits(files, edit, nowMs);
   if (!planned.ok) return planned;
   const edited: SourceFile[] = [];
-  for (const source of sources) {
+  for (const source of sources.files) {
     const result = editYaml(source.text, planned.edits.get(source.file) ?? []);
     if (!result.ok) {
       const place = `${source.file}:${result.line}:${result.col}`;
@@ -40,25 +48,27 @@ export function planPolicyEdit(sources: readonly SourceFile[], edit: PolicyEdit,
     }
     edited.push(withText(source, result.text));
   }
-  return judge(before, edited, planned.notes, nowMs);
+  return judge(before, { ...sources, files: edited }, planned.notes, nowMs, defaults);
 }
 
 /** Holds a policy with another text in place of one of its files against what it was. */
-export function planReplacement(
-  sources: readonly SourceFile[],
-  edited: readonly SourceFile[],
+export async function planReplacement(
+  sources: PolicySources,
+  edited: PolicySources,
   nowMs: number,
-): PlanResult {
-  return judge(parsePolicyFiles(sources, nowMs), edited, [], nowMs);
+  defaults: PolicyDefaults = {},
+): Promise<PlanResult> {
+  return judge(await parsePolicySources(sources, nowMs, defaults), edited, [], nowMs, defaults);
 }
 
-function judge(
+async function judge(
   before: PolicyLoad,
-  edited: readonly SourceFile[],
+  edited: PolicySources,
   notes: readonly string[],
   nowMs: number,
-): PlanResult {
-  const after = parsePolicyFiles(edited, nowMs);
+  defaults: PolicyDefaults,
+): Promise<PlanResult> {
+  const after = await parsePolicySources(edited, nowMs, defaults);
   if (!after.ok) return failure('the policy would not load any more', after.diagnostics);
   return {
     ok: true,

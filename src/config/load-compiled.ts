@@ -1,6 +1,8 @@
 import { compilePolicy } from '../policy/compile.ts';
+import type { PresetUse } from '../policy/preset-hint.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { type LoadFailure, loadPolicy } from './load.ts';
+import type { PolicyDefaults } from './policy-defaults.ts';
 
 /** A policy ready to be put in force. Plain data: it goes from thread to thread as it is. */
 export type CompiledLoad =
@@ -9,21 +11,30 @@ export type CompiledLoad =
       /** For `Policy.from`; null when the files are those of the policy that runs. */
       readonly policy: SharedArrayBuffer | null;
       readonly warnings: readonly Diagnostic[];
+      readonly presets: PresetUse;
     }
   | LoadFailure;
+
+/** What is loaded, and with what. Plain data. */
+export interface LoadJob {
+  readonly path: string;
+  /** Of the policy that runs; null for none. */
+  readonly runningSha256: string | null;
+  readonly defaults: PolicyDefaults;
+}
 
 /** Enough to mend a policy by, little enough to carry. */
 const DIAGNOSTICS_KEPT = 100;
 
 /**
- * Loads and compiles a policy. `runningSha256`: of the policy that runs, null for none. At most a hundred diagnostics
- * and one that counts the rest. Never throws for what a file holds or for a file that cannot be read.
+ * Loads and compiles a policy. At most a hundred diagnostics and one that counts the rest. Never throws for what a file
+ * holds or for a file that cannot be read.
  */
-export async function loadCompiled(path: string, runningSha256: string | null): Promise<CompiledLoad> {
-  const load = await loadPolicy(path);
+export async function loadCompiled({ path, runningSha256, defaults }: LoadJob): Promise<CompiledLoad> {
+  const load = await loadPolicy(path, Date.now(), defaults);
   if (!load.ok) return { ok: false, diagnostics: bounded(path, load.diagnostics) };
   const policy = load.sha256 === runningSha256 ? null : compilePolicy(load.policy);
-  return { ok: true, policy, warnings: bounded(path, load.warnings) };
+  return { ok: true, policy, warnings: bounded(path, load.warnings), presets: load.presets };
 }
 
 function bounded(path: string, diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {

@@ -2,8 +2,9 @@ import { basename } from 'node:path';
 import { formatDiagnostic } from './diagnostics.ts';
 import { type PlanResult, planPolicyEdit, planReplacement, withText } from './edit-policy.ts';
 import { type Diff, unifiedDiff } from './line-diff.ts';
+import type { PolicyDefaults } from './policy-defaults.ts';
 import type { PolicyEdit } from './policy-edit.ts';
-import { hashFiles, readPolicyFiles, type SourceFile } from './read-file.ts';
+import { hashSources, type PolicySources, readPolicySources, type SourceFile } from './read-file.ts';
 import { sha256Of } from './replace-file.ts';
 
 /** A change of the policy: an edit in place, or another text for one of its files. */
@@ -51,36 +52,43 @@ const MAX_DIFF_CHARS = 256 * 1024;
 const MESSAGES_KEPT = 100;
 
 /** Reads a policy and works a change into it, without writing anything. Never throws for what a file holds. */
-export async function planChange(path: string, change: PolicyChange, nowMs: number): Promise<ChangePlan> {
-  const read = await readPolicyFiles(path);
+export async function planChange(
+  path: string,
+  change: PolicyChange,
+  nowMs: number,
+  defaults: PolicyDefaults = {},
+): Promise<ChangePlan> {
+  const read = await readPolicySources(path);
   if (!read.ok) return { ok: false, reason: 'missing', errors: [formatDiagnostic(read.diagnostic)] };
   const sources = read.value;
   if (change.kind !== 'replace') {
-    return finish(sources, hashFiles(sources), planPolicyEdit(sources, change, nowMs));
+    return finish(sources, hashSources(sources), await planPolicyEdit(sources, change, nowMs, defaults));
   }
-  const target = sources.find(({ file }) =>
-    change.file === null ? sources.length === 1 && file === path : basename(file) === change.file,
+  const { files } = sources;
+  const target = files.find(({ file }) =>
+    change.file === null ? files.length === 1 && file === path : basename(file) === change.file,
   );
   if (target === undefined) {
-    return { ok: false, reason: 'missing', errors: [whichFile(path, sources, change.file)] };
+    return { ok: false, reason: 'missing', errors: [whichFile(path, files, change.file)] };
   }
-  const edited = sources.map(source => (source === target ? withText(source, change.text) : source));
-  return finish(sources, sha256Of(target.bytes), planReplacement(sources, edited, nowMs));
+  const edited = files.map(source => (source === target ? withText(source, change.text) : source));
+  const plan = await planReplacement(sources, { ...sources, files: edited }, nowMs, defaults);
+  return finish(sources, sha256Of(target.bytes), plan);
 }
 
-function finish(sources: readonly SourceFile[], etag: string, result: PlanResult): ChangePlan {
+function finish(sources: PolicySources, etag: string, result: PlanResult): ChangePlan {
   if (!result.ok) return { ok: false, reason: 'invalid', errors: bounded(result.errors) };
   const { plan } = result;
-  const changed = sources.flatMap((source, i) => {
-    const edited = plan.sources[i] ?? source;
+  const changed = sources.files.flatMap((source, i) => {
+    const edited = plan.sources.files[i] ?? source;
     return edited === source || edited.text === source.text ? [] : [{ source, edited }];
   });
   const diffs = changed.map(({ source, edited }) => unifiedDiff(source.file, source.text, edited.text));
   return {
     ok: true,
     etag,
-    before: hashFiles(sources),
-    after: hashFiles(plan.sources),
+    before: hashSources(sources),
+    after: hashSources(plan.sources),
     writes: changed.map(({ source, edited }) => ({
       file: source.file,
       old: source.bytes,

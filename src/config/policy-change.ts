@@ -12,7 +12,7 @@ export function describePolicyChange(before: ParsedPolicy, after: ParsedPolicy):
     ...settingChange('observeUntil', formatDate(before.observeUntilMs), formatDate(after.observeUntilMs)),
     ...settingChange('ech', before.ech, after.ech),
     ...namedChanges(before.sources, after.sources, groupChange),
-    ...namedChanges(before.rules, after.rules, ruleChange),
+    ...namedChanges(wholeRules(before.rules), wholeRules(after.rules), ruleChange),
   ];
   if (changes.length <= CHANGES_TOLD) return changes;
   return [...changes.slice(0, CHANGES_TOLD), `and ${changes.length - CHANGES_TOLD} more`];
@@ -48,13 +48,36 @@ function groupChange(before: SourceGroup | undefined, after: SourceGroup | undef
   return [`sources.${after.name} changed`];
 }
 
-function ruleChange(before: Rule | undefined, after: Rule | undefined): string[] {
+/** A rule with all its parts. */
+interface WholeRule {
+  readonly name: string;
+  readonly action: Rule['action'];
+  readonly hosts: readonly string[];
+  readonly parts: readonly Rule[];
+}
+
+function wholeRules(rules: readonly Rule[]): WholeRule[] {
+  const whole = new Map<string, Rule[]>();
+  for (const rule of rules) {
+    const parts = whole.get(rule.name);
+    if (parts === undefined) whole.set(rule.name, [rule]);
+    else parts.push(rule);
+  }
+  return [...whole].map(([name, parts]) => ({
+    name,
+    action: parts[0]?.action ?? 'allow',
+    hosts: parts.flatMap(({ hosts }) => hosts.map(({ text }) => text)),
+    parts,
+  }));
+}
+
+function ruleChange(before: WholeRule | undefined, after: WholeRule | undefined): string[] {
   if (after === undefined) return [`rule ${before?.name} removed`];
   if (before === undefined) {
-    return [`rule ${after.name} added: ${after.action} ${listed(after.hosts.map(({ text }) => text))}`];
+    return [`rule ${after.name} added: ${after.action} ${listed(after.hosts)}`];
   }
-  if (isSame(before, after)) return [];
-  const [old, now] = [before, after].map(rule => new Set(rule.hosts.map(({ text }) => text)));
+  if (isDeepStrictEqual(before.parts.map(meaning), after.parts.map(meaning))) return [];
+  const [old, now] = [before, after].map(rule => new Set(rule.hosts));
   const hosts = [
     ...[...(now ?? [])].filter(text => old?.has(text) === false).map(text => `+${text}`),
     ...[...(old ?? [])].filter(text => now?.has(text) === false).map(text => `-${text}`),
@@ -68,10 +91,10 @@ function listed(texts: readonly string[]): string {
 }
 
 /** Whether two mean the same, wherever they stand. */
-function isSame<T extends object>(before: T, after: T): boolean {
+function isSame(before: SourceGroup, after: SourceGroup): boolean {
   return isDeepStrictEqual(meaning(before), meaning(after));
 }
 
-function meaning(item: object): unknown {
+function meaning(item: Rule | SourceGroup): unknown {
   return { ...item, location: null, hostPositions: null };
 }

@@ -12,6 +12,41 @@ const port = z
   .meta({ title: 'a port', examples: [443] });
 const text = (title: string, example: string) => z.string().meta({ title, examples: [example] });
 
+const s3 = z
+  .strictObject({
+    buckets: z
+      .array(text('a bucket name', 'app-artifacts'))
+      .min(1)
+      .meta({ examples: [['app-artifacts', 'team-*-logs']] })
+      .optional()
+      .describe(
+        'Bucket names. `*` stands for one or more characters; anyone can create a bucket that a pattern matches. `{name}` stands for a variable.',
+      ),
+    accessPoints: z
+      .array(text('an access point', 'finance-123456789012'))
+      .min(1)
+      .meta({ examples: [['finance-123456789012']] })
+      .optional()
+      .describe(
+        'Access points as hosts show them: NAME-ACCOUNT, or an alias that ends in -s3alias, --ol-s3, --xa-s3 or .mrap.',
+      ),
+    regions: z
+      .array(text('a region', 'us-east-1'))
+      .min(1)
+      .meta({ examples: [['us-east-1']] })
+      .optional()
+      .describe('Regions of the hosts. Absent: those of the variable `region`.'),
+    allowPathStyle: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Open the hosts where the path names the bucket as well (`s3.us-east-1.amazonaws.com`), and with them every bucket.',
+      ),
+  })
+  .describe(
+    'S3 buckets and access points by every hostname that shows them: virtual-hosted, legacy, dual-stack, FIPS, accelerate, PrivateLink, Express One Zone, and websites on port 80.',
+  );
+
 const rule = z.strictObject({
   name: name.describe(
     'Unique; stands in logs, metrics and `explain`. Letters, digits, dots, underscores, hyphens.',
@@ -20,15 +55,25 @@ const rule = z.strictObject({
     .array(text('a host pattern', 'api.example.com'))
     .min(1)
     .meta({ examples: [['api.example.com', '*.cdn.example.com']] })
+    .optional()
     .describe(
       'Hostnames and patterns. `*` stands for one or more characters inside one label, a leading `**.` for one or more whole labels; neither matches the apex. `{name}` stands for a variable of `vars`.',
     ),
+  presets: z
+    .array(text('the name of a preset', 'docker-hub'))
+    .min(1)
+    .meta({ examples: [['docker-hub', 'ecr']] })
+    .optional()
+    .describe(
+      'Lists of hosts that come with sallyport (`sallyport presets`), or with the policy in `presets.d/`. They bring their own ports.',
+    ),
+  s3: s3.optional(),
   ports: z
     .array(port)
     .min(1)
     .meta({ examples: [[443, 8443]] })
-    .default([443])
-    .describe('Destination ports.'),
+    .optional()
+    .describe('Destination ports of `hosts`. Absent: 443.'),
   protocol: z
     .literal('named')
     .meta({ title: 'named, the only protocol this version knows' })
@@ -53,8 +98,10 @@ const rule = z.strictObject({
     .describe('A deny rule that matches wins over every allow rule, however specific.'),
   allowPrivate: z
     .boolean()
-    .default(false)
-    .describe('Let these hosts resolve to private addresses (RFC 1918, fc00::/7, 100.64.0.0/10).'),
+    .optional()
+    .describe(
+      'Let these hosts resolve to private addresses (RFC 1918, fc00::/7, 100.64.0.0/10). Absent: as the preset says, yes for `s3`, no for `hosts`.',
+    ),
   ech: ech.optional().describe("Encrypted Client Hello under this rule; absent: the policy's own."),
   acceptPublicSuffix: z
     .boolean()
@@ -89,9 +136,16 @@ export const policySchema = z
       ),
     ech: ech.default('deny').describe('Encrypted Client Hello: deny it, or judge it by its outer name.'),
     vars: z
-      .record(z.string(), text('a text', 'us-east-1'))
+      .record(
+        z.string(),
+        z
+          .union([z.string(), z.array(z.string()).min(1)])
+          .meta({ title: 'a text or a list of texts', examples: ['us-east-1'] }),
+      )
       .default({})
-      .describe('Variables for `hosts`: `{region}` there stands for `region` here.'),
+      .describe(
+        'Variables for `hosts`, presets and `s3`: `{region}` there stands for `region` here, or for each of a list.',
+      ),
     sources: z
       .record(z.string(), sourceGroup)
       .default({})
@@ -105,3 +159,4 @@ export const policySchema = z
 
 export type PolicyInput = z.output<typeof policySchema>;
 export type RuleInput = z.output<typeof rule>;
+export type S3Input = z.output<typeof s3>;

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Diagnostic } from './diagnostics.ts';
 
 /** Larger than any policy; small enough to parse without harm. */
@@ -32,39 +32,69 @@ export async function readSourceFile(file: string): Promise<ReadResult<SourceFil
   });
 }
 
-/**
- * The files that make up a policy: the file itself, or the `*.yaml` and `*.yml` of a directory in name order
- * (see `readYamlFiles`). Reports an empty directory.
- */
-export async function readPolicyFiles(path: string): Promise<ReadResult<readonly SourceFile[]>> {
+/** The files that a policy is made of. */
+export interface PolicySources {
+  /** The file itself, or the `*.yaml` and `*.yml` of a directory in name order. Never empty. */
+  readonly files: readonly SourceFile[];
+  /** Those of `presets.d`, beside the file or in the directory. */
+  readonly presets: readonly SourceFile[];
+}
+
+/** Reads the files that a policy is made of. Reports an empty directory. */
+export async function readPolicySources(path: string): Promise<ReadResult<PolicySources>> {
   try {
-    if (!(await stat(path)).isDirectory()) {
-      const read = await readSourceFile(path);
-      return read.ok ? { ok: true, value: [read.value] } : read;
-    }
-    const files = await readYamlFiles(path);
-    if (files.ok && files.value.length === 0)
+    const isDirectory = (await stat(path)).isDirectory();
+    const files = isDirectory ? await readYamlFiles(path) : await readOne(path);
+    if (!files.ok) return files;
+    if (files.value.length === 0)
       return refuse(path, 'holds no *.yaml or *.yml file', 'put a policy file there');
-    return files;
+    const own = presetDirectory(path, isDirectory);
+    const presets = await readYamlFiles(own);
+    if (!presets.ok && (await exists(own))) return presets;
+    return { ok: true, value: { files: files.value, presets: presets.ok ? presets.value : [] } };
   } catch (error) {
     return refuse(path, ...describeReadError(error));
   }
 }
 
-/** The `*.yaml` and `*.yml` of a directory in name order, not those that begin with a dot; 64 MiB together at most. */
+/** Where the presets of a policy's own are, if there are any. */
+export function presetDirectory(policyPath: string, isDirectory: boolean): string {
+  return join(isDirectory ? policyPath : dirname(policyPath), 'presets.d');
+}
+
+async function readOne(file: string): Promise<ReadResult<readonly SourceFile[]>> {
+  const read = await readSourceFile(file);
+  return read.ok ? { ok: true, value: [read.value] } : read;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    error => error.code !== 'ENOENT',
+  );
+}
+
+/** The `*.yaml` and `*.yml` of a directory, not those that begin with a dot, in name order; 64 MiB together at most. */
 export async function readYamlFiles(directory: string): Promise<ReadResult<readonly SourceFile[]>> {
+  const listed = await listYamlFiles(directory);
+  if (!listed.ok) return listed;
+  const files: SourceFile[] = [];
+  let bytes = 0;
+  for (const file of listed.value) {
+    const read = await readSourceFile(file);
+    if (!read.ok) return read;
+    files.push(read.value);
+    bytes += read.value.bytes.length;
+    if (bytes > MAX_BYTES) return refuse(directory, 'holds more than 64 MiB', 'write fewer rules');
+  }
+  return { ok: true, value: files };
+}
+
+/** The paths of those files. */
+export async function listYamlFiles(directory: string): Promise<ReadResult<readonly string[]>> {
   try {
     const names = (await readdir(directory)).filter(isYamlName).sort();
-    const files: SourceFile[] = [];
-    let bytes = 0;
-    for (const name of names) {
-      const read = await readSourceFile(join(directory, name));
-      if (!read.ok) return read;
-      files.push(read.value);
-      bytes += read.value.bytes.length;
-      if (bytes > MAX_BYTES) return refuse(directory, 'holds more than 64 MiB', 'write fewer rules');
-    }
-    return { ok: true, value: files };
+    return { ok: true, value: names.map(name => join(directory, name)) };
   } catch (error) {
     return refuse(directory, ...describeReadError(error));
   }
@@ -81,7 +111,7 @@ export async function policyBytes(path: string): Promise<number> {
 }
 
 /**
- * What `hashFiles` says of a policy's files, read in pieces so that nothing else waits for it; null when one of them
+ * What `hashSources` says of a policy's files, read in pieces so that nothing else waits for it; null when one of them
  * cannot be read, or changes meanwhile.
  */
 export async function hashPolicy(path: string): Promise<string | null> {
@@ -102,7 +132,8 @@ export async function hashPolicy(path: string): Promise<string | null> {
 }
 
 /** SHA-256 in lower-case hex: of the file's bytes when there is one, else of all names, sizes and bytes in order. */
-export function hashFiles(files: readonly SourceFile[]): string {
+export function hashSources(sources: PolicySources): string {
+  const files = [...sources.files, ...sources.presets];
   const hash = createHash('sha256');
   for (const { file, bytes } of files) {
     if (files.length > 1) hash.update(fileHead(file, bytes.length));
@@ -111,13 +142,15 @@ export function hashFiles(files: readonly SourceFile[]): string {
   return hash.digest('hex');
 }
 
-/** The paths of a policy's files, in name order. */
+/** The paths of the files that a policy is made of, as `readPolicySources` reads them. */
 async function policyPaths(path: string): Promise<string[]> {
-  if (!(await stat(path)).isDirectory()) return [path];
-  return (await readdir(path))
-    .filter(isYamlName)
-    .sort()
-    .map(name => join(path, name));
+  const isDirectory = (await stat(path)).isDirectory();
+  const files = isDirectory ? await listYamlFiles(path) : { ok: true as const, value: [path] };
+  const own = presetDirectory(path, isDirectory);
+  const presets = await listYamlFiles(own);
+  if (!files.ok || (!presets.ok && (await exists(own)))) throw new Error(`${path} cannot be listed`);
+  if (files.value.length === 0) return [];
+  return [...files.value, ...(presets.ok ? presets.value : [])];
 }
 
 function isYamlName(name: string): boolean {

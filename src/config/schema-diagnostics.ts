@@ -52,11 +52,13 @@ function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, value: un
     }
     case 'invalid_union': {
       const options = discriminators(schema, issue.discriminator);
-      if (options.length === 0)
-        return one(
-          `expected ${expectation(schema, 'another value')}, got ${describe(found)}`,
-          writeExample(schema),
-        );
+      const ofItems = Array.isArray(found) ? itemIssues(issue) : undefined;
+      if (ofItems !== undefined) return ofItems.flatMap(inner => describeIssue(inner, root, value));
+      if (options.length === 0) {
+        const takesText = schema instanceof z.ZodUnion && schema.options.some(o => o instanceof z.ZodString);
+        const fix = takesText ? typeFix('string', found, schema) : writeExample(schema);
+        return one(`expected ${expectation(schema, 'another value')}, got ${describe(found)}`, fix);
+      }
       const near = typeof found === 'string' ? nearest(found, options) : null;
       const fix = near === null ? `write ${options.join(' or ')}` : `did you mean ${JSON.stringify(near)}?`;
       return one(`expected ${options.join(', ')}, got ${describe(found)}`, fix);
@@ -79,6 +81,14 @@ function describeIssue(issue: z.core.$ZodIssue, root: z.core.$ZodType, value: un
     default:
       return one(issue.message.charAt(0).toLowerCase() + issue.message.slice(1), writeExample(schema));
   }
+}
+
+/** Of a union that takes a list as well, what is wrong with the list that it got. */
+function itemIssues(issue: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
+  const ofList = issue.errors.find(issues =>
+    issues.some(({ path, code }) => path.length > 0 || code === 'too_small'),
+  );
+  return ofList?.map(inner => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 /** The schema for the value at a path; of a union, the branch that the value says it is. */

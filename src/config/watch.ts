@@ -1,7 +1,7 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { watch as watchPaths } from 'chokidar';
-import { hashPolicy } from './read-file.ts';
+import { hashPolicy, presetDirectory } from './read-file.ts';
 
 /** Something that says when anything under some directories may have changed. Chokidar, in production. */
 export interface DirectoryWatcher {
@@ -53,12 +53,16 @@ export async function watchPolicy(
   let refused: string | null = null;
   let timer: NodeJS.Timeout | undefined;
   let graceTimer: NodeJS.Timeout | undefined;
+  let lateTimer: NodeJS.Timeout | undefined;
   let checking: Promise<void> = Promise.resolve();
   let isClosed = false;
 
   const check = async (isGraceOver = false): Promise<void> => {
     if (isClosed) return;
-    watcher.add(await directoriesOf(path));
+    const directories = await directoriesOf(path);
+    watcher.add(directories);
+    if (directories.some(directory => !watched.has(directory))) lookAgain();
+    for (const directory of directories) watched.add(directory);
     const hash = (await hashPolicy(path)) ?? UNREADABLE;
     if (hash === loadedSha256() || hash === refused || isClosed) return;
     if (hash === UNREADABLE && !isGraceOver) {
@@ -78,13 +82,21 @@ export async function watchPolicy(
     }, settleMs).unref();
   };
 
-  const watcher = await watchDirectories(await directoriesOf(path), onEvent);
+  // What is written while a directory is being added may make no event.
+  const lookAgain = (): void => {
+    clearTimeout(lateTimer);
+    lateTimer = setTimeout(onEvent, graceMs).unref();
+  };
+
+  const watched = new Set(await directoriesOf(path));
+  const watcher = await watchDirectories([...watched], onEvent);
   await check();
   return {
     async close() {
       isClosed = true;
       clearTimeout(timer);
       clearTimeout(graceTimer);
+      clearTimeout(lateTimer);
       await watcher.close();
       await checking;
     },
@@ -93,8 +105,15 @@ export async function watchPolicy(
 
 async function directoriesOf(path: string): Promise<string[]> {
   const directories = new Set([resolve(path), dirname(resolve(path))]);
-  const target = await realpath(path).catch(() => null);
-  if (target !== null) directories.add(target).add(dirname(target));
+  const isDirectory = await stat(path).then(
+    info => info.isDirectory(),
+    () => false,
+  );
+  const presets = presetDirectory(resolve(path), isDirectory);
+  for (const place of [path, presets]) {
+    const target = await realpath(place).catch(() => null);
+    if (target !== null) directories.add(target).add(dirname(target));
+  }
   return [...directories];
 }
 

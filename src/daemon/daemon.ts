@@ -111,7 +111,7 @@ export class Daemon implements DaemonApi {
     this.audit = new AuditTrail(this.log);
     this.changes = new PolicyEditor({
       path: config.policyPath,
-      plan: planInThread,
+      plan: (path, change) => planInThread(path, change, loader.defaults),
       reload: trigger => this.reload(trigger),
       obstacles: async source => obstaclesToEnforcing(await this.readiness(READINESS_DEFAULTS), source),
       audit: this.audit,
@@ -246,6 +246,7 @@ export class Daemon implements DaemonApi {
   *rules(): Generator<RuleStatus> {
     const book = new RuleBook(this.#policies.policy);
     for (let rule = 0; rule < book.ruleCount; rule++) {
+      if (book.isPart(rule)) continue;
       const name = book.name(rule);
       const { file, line } = book.location(rule);
       yield {

@@ -1,11 +1,13 @@
 import { Worker } from 'node:worker_threads';
 import type { ChangePlan, PolicyChange } from '../config/plan-change.ts';
+import type { PolicyDefaults } from '../config/policy-defaults.ts';
 
 /** What the thread is asked. */
 export interface EditJob {
   readonly path: string;
   readonly change: PolicyChange;
   readonly nowMs: number;
+  readonly defaults: PolicyDefaults;
 }
 
 /** The thread's heap at most; an edit of 100 000 rules takes a third of it. */
@@ -15,8 +17,12 @@ const HEAP_MB = 2_048;
  * Works out a change of the policy in a thread of its own, so that nothing else waits however large the policy is. What
  * is too large for the thread ends the thread, and is refused.
  */
-export async function planInThread(path: string, change: PolicyChange): Promise<ChangePlan> {
-  const job: EditJob = { path, change, nowMs: Date.now() };
+export async function planInThread(
+  path: string,
+  change: PolicyChange,
+  defaults: PolicyDefaults,
+): Promise<ChangePlan> {
+  const job: EditJob = { path, change, nowMs: Date.now(), defaults };
   const thread = new Worker(new URL('./edit-thread.js', import.meta.url), {
     name: 'sallyport-edit',
     workerData: job,

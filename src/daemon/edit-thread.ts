@@ -6,5 +6,5 @@ import type { EditJob } from './edit-planner.ts';
 if (parentPort === null) throw new Error('the policy editor runs as a worker thread only');
 // The yaml library asks the environment at every token; see policy-thread.ts.
 process.env = {};
-const { path, change, nowMs } = workerData as EditJob;
-parentPort.postMessage(await planChange(path, change, nowMs));
+const { path, change, nowMs, defaults } = workerData as EditJob;
+parentPort.postMessage(await planChange(path, change, nowMs, defaults));

@@ -9,7 +9,7 @@ import type {
 } from '../admin/policy-changes.ts';
 import { formatDiagnostic } from '../config/diagnostics.ts';
 import type { ChangePlan, FileWrite, PlannedChange, PolicyChange } from '../config/plan-change.ts';
-import { hashFiles, readPolicyFiles } from '../config/read-file.ts';
+import { hashSources, readPolicySources } from '../config/read-file.ts';
 import { replaceFile, sha256Of } from '../config/replace-file.ts';
 import type { AuditTrail } from '../observe/audit.ts';
 
@@ -41,13 +41,17 @@ export class PolicyEditor implements PolicyChanges {
 
   async read(): ReturnType<PolicyChanges['read']> {
     const { path } = this.#options;
-    const read = await readPolicyFiles(path);
+    const read = await readPolicySources(path);
     if (!read.ok) return { ok: false, error: formatDiagnostic(read.diagnostic) };
     return {
       ok: true,
-      isDirectory: read.value[0]?.file !== path,
-      sha256: hashFiles(read.value),
-      files: read.value.map(({ file, bytes }) => ({ name: basename(file), sha256: sha256Of(bytes), bytes })),
+      isDirectory: read.value.files[0]?.file !== path,
+      sha256: hashSources(read.value),
+      files: read.value.files.map(({ file, bytes }) => ({
+        name: basename(file),
+        sha256: sha256Of(bytes),
+        bytes,
+      })),
     };
   }
 

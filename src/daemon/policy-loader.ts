@@ -1,15 +1,12 @@
 import { totalmem } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { type CompiledLoad, loadCompiled } from '../config/load-compiled.ts';
+import { type CompiledLoad, type LoadJob, loadCompiled } from '../config/load-compiled.ts';
+import type { PolicyDefaults } from '../config/policy-defaults.ts';
 import { policyBytes } from '../config/read-file.ts';
 
-/** What the loader thread is asked. */
-export interface LoadJob {
-  readonly path: string;
-  readonly runningSha256: string | null;
-}
-
 export interface PolicyLoaderOptions {
+  /** Values for variables that the policy does not say. */
+  readonly defaults?: PolicyDefaults;
   /** The program of the thread. */
   readonly program?: URL;
   /** The thread's heap at most. */
@@ -34,6 +31,7 @@ const MIB = 1024 * 1024;
  * second. The thread ends when it has had nothing to do for a while, and its memory with it.
  */
 export class PolicyLoader {
+  readonly defaults: PolicyDefaults;
   readonly #program: URL;
   readonly #heapMb: number;
   readonly #keepMs: number;
@@ -43,10 +41,12 @@ export class PolicyLoader {
   #isClosed = false;
 
   constructor({
+    defaults = {},
     program = new URL('./policy-thread.js', import.meta.url),
     heapMb = affordableHeapMb(),
     keepMs = 2_000,
   }: PolicyLoaderOptions = {}) {
+    this.defaults = defaults;
     this.#program = program;
     this.#heapMb = heapMb;
     this.#keepMs = keepMs;
@@ -54,12 +54,13 @@ export class PolicyLoader {
 
   /** Loads a policy at start, while nothing is served: a small one without a thread. */
   async loadFirst(path: string): Promise<CompiledLoad> {
-    return (await policyBytes(path)) <= SMALL_BYTES ? loadCompiled(path, null) : this.load(path, null);
+    const job = { path, runningSha256: null, defaults: this.defaults };
+    return (await policyBytes(path)) <= SMALL_BYTES ? loadCompiled(job) : this.load(path, null);
   }
 
   /** Loads a policy, one after the other. Rejects with LoadCancelled only. */
   load(path: string, runningSha256: string | null): Promise<CompiledLoad> {
-    const load = this.#last.then(() => this.#ask({ path, runningSha256 }));
+    const load = this.#last.then(() => this.#ask({ path, runningSha256, defaults: this.defaults }));
     this.#last = load.catch(() => {});
     return load;
   }

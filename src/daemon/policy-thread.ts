@@ -1,7 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { loadCompiled } from '../config/load-compiled.ts';
-import type { LoadJob } from './policy-loader.ts';
+import { type LoadJob, loadCompiled } from '../config/load-compiled.ts';
 
 // The program of the thread that loads policies. It answers each job with a CompiledLoad.
 if (parentPort === null) throw new Error('the policy loader runs as a worker thread only');
@@ -11,6 +10,6 @@ const port = parentPort;
 process.env = {};
 // Flows come first. On Linux this is the thread's own priority, elsewhere it would be the whole process's.
 if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
-port.on('message', async ({ path, runningSha256 }: LoadJob) => {
-  port.postMessage(await loadCompiled(path, runningSha256));
+port.on('message', async (job: LoadJob) => {
+  port.postMessage(await loadCompiled(job));
 });

@@ -12,7 +12,8 @@ export class BookBuilder {
   readonly #cidrs: number[] = [];
   readonly #files = new Map<string, number>();
   readonly #names: Uint32Array;
-  #rules = 0;
+  #records = 0;
+  #named = 0;
 
   constructor(pool: BytePool, seed: number, ruleCount: number) {
     this.#pool = pool;
@@ -22,8 +23,13 @@ export class BookBuilder {
     this.#names = new Uint32Array(places);
   }
 
+  /** Rules so far, not counting the parts that go on with one. */
+  get ruleCount(): number {
+    return this.#named;
+  }
+
   /** Fills in the words of the rule's record. */
-  addRule(rule: Rule, record: Uint32Array): void {
+  addRule(rule: Rule, isPart: boolean, record: Uint32Array): void {
     const { file, line, col } = rule.location;
     record[RULE.name] = this.#pool.add(rule.name);
     record[RULE.nameLength] = rule.name.length;
@@ -36,7 +42,8 @@ export class BookBuilder {
       const position = rule.hostPositions[i] ?? rule.location;
       this.#hosts.push(this.#pool.add(text), text.length, position.line, position.col);
     }
-    this.#addName(rule.name);
+    this.#records++;
+    if (!isPart) this.#addName(rule.name);
   }
 
   addGroup({ name, cidrs }: SourceGroup): void {
@@ -62,7 +69,8 @@ export class BookBuilder {
     const mask = this.#names.length - 1;
     let place = hashName(name, this.#seed) & mask;
     while (this.#names[place] !== 0) place = (place + 1) & mask;
-    this.#names[place] = ++this.#rules;
+    this.#names[place] = this.#records;
+    this.#named++;
   }
 
   #file(file: string): number {

@@ -30,11 +30,12 @@ export function compilePolicy(policy: ParsedPolicy): SharedArrayBuffer {
   for (const [index, rule] of policy.rules.entries()) {
     const set = sources.addFrom(rule.from);
     const at = index * RULE.size;
-    rules[at + RULE.flags] = ruleFlags(rule);
+    const isPart = rule.name === policy.rules[index - 1]?.name;
+    rules[at + RULE.flags] = ruleFlags(rule) | (isPart ? FLAG.part : 0);
     rules[at + RULE.ports] = ports.add(rule.ports);
     rules[at + RULE.portCount] = rule.ports.length;
     rules[at + RULE.set] = set;
-    book.addRule(rule, rules.subarray(at, at + RULE.size));
+    book.addRule(rule, isPart, rules.subarray(at, at + RULE.size));
     for (const pattern of rule.hosts) {
       const end = trie.add(pattern);
       const terminal = 2 * end.node + (end.deep ? 1 : 0);
@@ -49,7 +50,7 @@ export function compilePolicy(policy: ParsedPolicy): SharedArrayBuffer {
     scalars: [
       modeCode(policy.mode),
       policy.ech === 'outer' ? 1 : 0,
-      policy.rules.length,
+      book.ruleCount,
       seed,
       sha,
       policy.sha256.length,

@@ -44,6 +44,7 @@ export interface Sections {
   readonly bytes: Uint8Array;
 }
 
+/** `ruleCount`: rules as they are written, however many parts they have. */
 export const SCALAR = {
   mode: 0,
   ech: 1,
@@ -91,7 +92,8 @@ export const GROUP = { name: 0, nameLength: 1, cidrs: 2, cidrCount: 3, size: 4 }
 /** `first`: four words. */
 export const CIDR = { first: 0, prefix: 4, size: 5 } as const;
 
-export const FLAG = { deny: 1, allowPrivate: 2, echDeny: 4, echOuter: 8 } as const;
+/** `part`: it goes on with the rule before it. */
+export const FLAG = { deny: 1, allowPrivate: 2, echDeny: 4, echOuter: 8, part: 16 } as const;
 
 /** The key of a literal label is its length, so that equal keys compare equal lengths. */
 export function literalTag(length: number): number {

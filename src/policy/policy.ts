@@ -133,7 +133,7 @@ export class Policy {
   ruleName(index: number): string {
     const known = this.#names[index];
     if (known !== undefined) return known;
-    if (!Number.isInteger(index) || index < 0 || index >= this.ruleCount)
+    if (!Number.isInteger(index) || index < 0 || index >= this.#sections.rules.length / RULE.size)
       throw new RangeError(`no rule ${index}`);
     const { rules } = this.#sections;
     const at = index * RULE.size;

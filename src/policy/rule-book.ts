@@ -18,15 +18,16 @@ export interface WrittenHost {
  * in constant time: nothing is decoded before it is asked for. Rules go by the index of a `Ruling`.
  */
 export class RuleBook {
+  /** Records: a rule in parts has several, see `isPart`. */
   readonly ruleCount: number;
   readonly #sections: Sections;
   readonly #sources: SourceIndex;
   readonly #seed: number;
   readonly #fileNames: string[] = [];
 
-  constructor({ buffer, ruleCount }: Policy) {
-    this.ruleCount = ruleCount;
+  constructor({ buffer }: Policy) {
     this.#sections = viewSections(buffer);
+    this.ruleCount = this.#sections.rules.length / RULE.size;
     this.#sources = new SourceIndex(this.#sections);
     this.#seed = this.#sections.scalars[SCALAR.seed] ?? 0;
   }
@@ -43,6 +44,11 @@ export class RuleBook {
       const rule = (names[place] ?? 0) - 1;
       if (rule < 0 || this.name(rule) === name) return rule;
     }
+  }
+
+  /** Whether it goes on with the rule before it: the hosts of a rule may differ in ports. */
+  isPart(rule: number): boolean {
+    return (this.#field(rule, RULE.flags) & FLAG.part) !== 0;
   }
 
   action(rule: number): 'allow' | 'deny' {

@@ -19,14 +19,30 @@ export interface SourceItem {
   readonly cidrs: readonly Cidr[];
 }
 
-/** One rule, checked and normalised. */
+/** What in a rule a host comes from, when it is not `hosts` at its own index. */
+export interface HostOrigin {
+  /** Within the rule: `presets[1]`, `s3.buckets[0]`. */
+  readonly path: string;
+  /** The preset that has the host; null for none. */
+  readonly preset: string | null;
+}
+
+/** Where a host stands, and what it comes from. */
+export interface HostPlace extends Position {
+  readonly origin?: HostOrigin;
+}
+
+/**
+ * One rule, checked and normalised. A rule whose hosts differ in ports or `allowPrivate`, as those of presets may, is
+ * several of these, one after the other, with one name.
+ */
 export interface Rule {
   readonly name: string;
   readonly action: 'allow' | 'deny';
   /** Never empty. */
   readonly hosts: readonly HostPattern[];
   /** Where each host stands, beside `hosts`; in the file of `location`. */
-  readonly hostPositions: readonly Position[];
+  readonly hostPositions: readonly HostPlace[];
   /** Sorted, without duplicates, never empty. */
   readonly ports: readonly number[];
   /** Empty: any source. */

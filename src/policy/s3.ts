@@ -34,7 +34,7 @@ export interface S3Reading {
 }
 
 /** The host patterns of one bucket or access point, all narrower than the name. */
-function s3NameHosts(name: string, kind: S3NameKind, regions: readonly string[]): S3Host[] {
+export function s3NameHosts(name: string, kind: S3NameKind, regions: readonly string[]): S3Host[] {
   return hostsOf(
     S3_FORMS.filter(form => form.names.includes(kind)),
     regions,
@@ -43,7 +43,7 @@ function s3NameHosts(name: string, kind: S3NameKind, regions: readonly string[])
 }
 
 /** The hosts where the path names the bucket. */
-function pathStyleHosts(regions: readonly string[]): S3Host[] {
+export function pathStyleHosts(regions: readonly string[]): S3Host[] {
   return hostsOf(
     S3_FORMS.filter(form => form.form === 'path-style'),
     regions,

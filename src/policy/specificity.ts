@@ -24,7 +24,7 @@ export function compareRules(a: Rule, b: Rule): number {
     widestPrefix(b) - widestPrefix(a) ||
     blockCount(a) - blockCount(b) ||
     a.ports.length - b.ports.length ||
-    (a.name < b.name ? -1 : 1)
+    (a.name === b.name ? 0 : a.name < b.name ? -1 : 1)
   );
 }
 

@@ -46,7 +46,7 @@ describe('a command line that is wrong', () => {
       ['discover', 'hide'],
       /discover hide: no such verb \(discover show, export or reset\)/,
     ],
-    ['an unknown schema', ['schema', 'daemon'], /schema daemon: no such schema \(policy or config\)/],
+    ['an unknown schema', ['schema', 'daemon'], /schema daemon: no such schema \(policy, config, preset\)/],
     [
       'an admin address that is none',
       ['status', '--admin', 'http://'],
@@ -84,6 +84,7 @@ describe('schema', () => {
   it.each([
     ['policy', 'policy.schema.json'],
     ['config', 'sallyport.schema.json'],
+    ['preset', 'preset.schema.json'],
   ])('%s prints what config/schema/%s holds', async (which, file) => {
     const { code, out } = await sallyport(['schema', which]);
     expect([code, out]).toEqual([

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { planPolicyEdit, withText } from '../../src/config/edit-policy.ts';
 import { unifiedDiff } from '../../src/config/line-diff.ts';
 import type { HostsEdit, HostsRemoval, ModeEdit, PolicyEdit } from '../../src/config/policy-edit.ts';
-import { hashFiles, type SourceFile } from '../../src/config/read-file.ts';
+import { hashSources, type PolicySources, type SourceFile } from '../../src/config/read-file.ts';
 import { writtenPolicies } from './policy-texts.ts';
 
 const NOW = Date.UTC(2026, 10, 21);
@@ -37,21 +37,30 @@ const remove = (action: 'allow' | 'deny', hosts: string[], rule: string | null =
   rule,
 });
 
+function sourcesOf(text: string): PolicySources {
+  return { files: [file(text)], presets: [] };
+}
+
 /** The difference that an edit makes, its lines that begin with + or -; or why it is refused. */
-function differenceOf(texts: string | Readonly<Record<string, string>>, edit: PolicyEdit): string[] {
+async function differenceOf(
+  texts: string | Readonly<Record<string, string>>,
+  edit: PolicyEdit,
+): Promise<string[]> {
   const sources =
     typeof texts === 'string' ? [file(texts)] : Object.entries(texts).map(([n, t]) => file(t, n));
-  const result = planPolicyEdit(sources, edit, NOW);
+  const result = await planPolicyEdit({ files: sources, presets: [] }, edit, NOW);
   if (!result.ok) return result.errors.map(error => `refused: ${error}`);
   return sources.flatMap((source, i) => {
-    const lines = unifiedDiff(source.file, source.text, result.plan.sources[i]?.text ?? '').text.split('\n');
+    const lines = unifiedDiff(source.file, source.text, result.plan.sources.files[i]?.text ?? '').text.split(
+      '\n',
+    );
     const changed = lines.slice(2).filter(line => /^[+-]/.test(line));
     return sources.length === 1 ? changed : changed.map(line => `${source.file}: ${line}`);
   });
 }
 
-function planOf(text: string, edit: PolicyEdit) {
-  const result = planPolicyEdit([file(text)], edit, NOW);
+async function planOf(text: string, edit: PolicyEdit) {
+  const result = await planPolicyEdit(sourcesOf(text), edit, NOW);
   if (!result.ok) throw new Error(result.errors.join('\n'));
   return result.plan;
 }
@@ -152,17 +161,17 @@ describe('the mode', () => {
         'refused: policy.yaml:2:1: changing mode here would change something else as well (write mode: enforce there by hand)',
       ],
     ],
-  ])('%s', (_, text, edit, difference) => {
-    expect(differenceOf(text, edit)).toEqual(difference);
+  ])('%s', async (_, text, edit, difference) => {
+    expect(await differenceOf(text, edit)).toEqual(difference);
   });
 
-  it('is changed in every file of a directory that says it', () => {
+  it('is changed in every file of a directory that says it', async () => {
     const texts = {
       'a.yaml': 'version: 1\nmode: observe\nobserveUntil: 2027-01-01\nrules: []\n',
       'b.yaml': 'version: 1\nrules: []\n',
       'c.yaml': 'version: 1\n# as in a.yaml\nmode: observe\nrules: []\n',
     };
-    expect(differenceOf(texts, mode('enforce'))).toEqual([
+    expect(await differenceOf(texts, mode('enforce'))).toEqual([
       'a.yaml: -mode: observe',
       'a.yaml: -observeUntil: 2027-01-01',
       'a.yaml: +mode: enforce',
@@ -318,17 +327,17 @@ describe('hosts', () => {
       remove('deny', ['api.example'], 'api'),
       ['refused: api.example stands in no deny rule named api (nothing to remove)'],
     ],
-  ])('%s', (_, text, edit, difference) => {
-    expect(differenceOf(text, edit)).toEqual(difference);
+  ])('%s', async (_, text, edit, difference) => {
+    expect(await differenceOf(text, edit)).toEqual(difference);
   });
 
-  it('go to the file of their rule, and a new rule to the last file', () => {
+  it('go to the file of their rule, and a new rule to the last file', async () => {
     const texts = { 'a.yaml': RULES, 'b.yaml': 'version: 1\nrules: []\n' };
-    expect(differenceOf(texts, add('allow', ['x.example'], { rule: 'api' }))).toEqual([
+    expect(await differenceOf(texts, add('allow', ['x.example'], { rule: 'api' }))).toEqual([
       'a.yaml: -    hosts: [api.example]',
       'a.yaml: +    hosts: [api.example, x.example]',
     ]);
-    expect(differenceOf(texts, add('allow', ['x.example']))).toEqual([
+    expect(await differenceOf(texts, add('allow', ['x.example']))).toEqual([
       'b.yaml: -rules: []',
       'b.yaml: +rules:',
       'b.yaml: +  - name: allowed-by-command',
@@ -337,15 +346,15 @@ describe('hosts', () => {
     ]);
   });
 
-  it('bring their own warnings only', () => {
+  it('bring their own warnings only', async () => {
     const text = `${RULES}  - { name: old, hosts: [old.example], until: 2020-01-01 }\n  - { name: no, action: deny, hosts: [no.example] }\n`;
-    expect(planOf(text, add('allow', ['no.example'])).warnings).toEqual([
+    expect((await planOf(text, add('allow', ['no.example']))).warnings).toEqual([
       expect.stringContaining('never allowed: rule no (policy.yaml:6) denies "no.example"'),
     ]);
   });
 
-  it('are told in a few words, what is so already too', () => {
-    const { changes, notes } = planOf(RULES, add('allow', ['api.example', 'b.example']));
+  it('are told in a few words, what is so already too', async () => {
+    const { changes, notes } = await planOf(RULES, add('allow', ['api.example', 'b.example']));
     expect([changes, notes]).toEqual([
       ['rule allowed-by-command added: allow b.example'],
       ['api.example stands in rule api already'],
@@ -360,50 +369,57 @@ describe('a plan', () => {
     expect(withText(source, source.text)).toBe(source);
   });
 
-  it('is refused for a policy that does not load, with its errors', () => {
-    expect(differenceOf('version: 1\nrules:\n  - { name: a, hosts: [a..b] }\n', mode('enforce'))).toEqual([
+  it('is refused for a policy that does not load, with its errors', async () => {
+    expect(
+      await differenceOf('version: 1\nrules:\n  - { name: a, hosts: [a..b] }\n', mode('enforce')),
+    ).toEqual([
       expect.stringContaining('refused: policy.yaml:3:24: rules[0].hosts[0]: '),
       'refused: the policy has errors already, mend them first',
     ]);
   });
 
-  it('undoes what was done, but for blank lines', () => {
+  it('undoes what was done, but for blank lines', async () => {
     const inked = (text: string | undefined) =>
       text
         ?.replace(/rules: *\[ *\]/, 'rules: []')
         .split('\n')
         .filter(line => line.trim() !== '')
         .map(line => line.replace('\r', ''));
-    fc.assert(
-      fc.property(writtenPolicies, fc.constantFrom('allow', 'deny'), ({ text }, action) => {
-        const before = [file(text.replace('\uFEFF', ''))];
-        const done = planPolicyEdit(before, add(action, ['new.example']), NOW);
+    await fc.assert(
+      fc.asyncProperty(writtenPolicies, fc.constantFrom('allow', 'deny'), async ({ text }, action) => {
+        const before = sourcesOf(text.replace('\uFEFF', ''));
+        const done = await planPolicyEdit(before, add(action, ['new.example']), NOW);
         fc.pre(done.ok);
         if (!done.ok) return;
-        const undone = planPolicyEdit(done.plan.sources, remove(action, ['new.example']), NOW);
+        const undone = await planPolicyEdit(done.plan.sources, remove(action, ['new.example']), NOW);
         if (!undone.ok) throw new Error(undone.errors.join('\n'));
-        expect(inked(undone.plan.sources[0]?.text)).toEqual(inked(before[0]?.text));
+        expect(inked(undone.plan.sources.files[0]?.text)).toEqual(inked(before.files[0]?.text));
       }),
       { numRuns: 300 },
     );
   });
 
-  it('means what was asked for and nothing more, whatever the layout', () => {
-    fc.assert(
-      fc.property(writtenPolicies, fc.constantFrom('observe', 'enforce'), ({ text, value }, to) => {
-        const source = file(text.replace('\uFEFF', ''));
-        const plan = planPolicyEdit([source], mode(to), NOW);
-        fc.pre(plan.ok);
-        if (!plan.ok) return;
-        const { observeUntil, ...rest } = value;
-        const expected = {
-          ...rest,
-          ...(value.mode === undefined && to === 'enforce' ? {} : { mode: to }),
-          ...(observeUntil === undefined || to === 'enforce' ? {} : { observeUntil }),
-        };
-        expect(parse(plan.plan.sources[0]?.text ?? '')).toEqual(expected);
-        if (plan.plan.changes.length === 0) expect(hashFiles(plan.plan.sources)).toBe(hashFiles([source]));
-      }),
+  it('means what was asked for and nothing more, whatever the layout', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        writtenPolicies,
+        fc.constantFrom('observe', 'enforce'),
+        async ({ text, value }, to) => {
+          const sources = sourcesOf(text.replace('\uFEFF', ''));
+          const plan = await planPolicyEdit(sources, mode(to), NOW);
+          fc.pre(plan.ok);
+          if (!plan.ok) return;
+          const { observeUntil, ...rest } = value;
+          const expected = {
+            ...rest,
+            ...(value.mode === undefined && to === 'enforce' ? {} : { mode: to }),
+            ...(observeUntil === undefined || to === 'enforce' ? {} : { observeUntil }),
+          };
+          expect(parse(plan.plan.sources.files[0]?.text ?? '')).toEqual(expected);
+          if (plan.plan.changes.length === 0)
+            expect(hashSources(plan.plan.sources)).toBe(hashSources(sources));
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -5,6 +5,9 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatDiagnostic } from '../../src/config/diagnostics.ts';
 import { loadAny, loadDaemonConfig, loadPolicy, parsePolicyText } from '../../src/config/load.ts';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { Policy } from '../../src/policy/policy.ts';
+import { RuleBook } from '../../src/policy/rule-book.ts';
 
 const NOW_MS = Date.parse('2026-06-01T00:00:00Z');
 let directory: string;
@@ -69,7 +72,7 @@ rules:
   });
 
   it('has the hash that sha256sum says', async () => {
-    const load = parsePolicyText('p.yaml', 'version: 1\nrules: []\n', NOW_MS);
+    const load = await parsePolicyText('p.yaml', 'version: 1\nrules: []\n', NOW_MS);
     expect(load).toMatchObject({
       ok: true,
       sha256: '7f2c43106364d8112fcc3060e4ab8b20f5d1a17d9cbf3c2540529663004adff8',
@@ -82,15 +85,15 @@ rules:
 });
 
 describe('a file that cannot be kept beside the others', () => {
-  it('is indented with tabs', () => {
-    const load = parsePolicyText('p.yaml', 'version: 1\nrules:\n\t- name: api\n', NOW_MS);
+  it('is indented with tabs', async () => {
+    const load = await parsePolicyText('p.yaml', 'version: 1\nrules:\n\t- name: api\n', NOW_MS);
     expect(load.ok ? [] : load.diagnostics.map(formatDiagnostic)).toEqual([
       'p.yaml:3:1: a tab is used for indentation (indent with spaces)',
     ]);
   });
 
-  it('is nested without end', () => {
-    const load = parsePolicyText('p.yaml', '['.repeat(100_000), NOW_MS);
+  it('is nested without end', async () => {
+    const load = await parsePolicyText('p.yaml', '['.repeat(100_000), NOW_MS);
     expect(load.ok ? [] : load.diagnostics.map(formatDiagnostic)).toEqual([
       'p.yaml:1:1: is nested too deeply (write it flatter)',
     ]);
@@ -216,8 +219,8 @@ describe('a directory of policy files', () => {
 
 describe('a warning', () => {
   const warned = (rules: string) => complaintsOf(`version: 1\nrules:\n${rules}`);
-  const complaintsOf = (text: string) => {
-    const load = parsePolicyText('p.yaml', text, NOW_MS);
+  const complaintsOf = async (text: string) => {
+    const load = await parsePolicyText('p.yaml', text, NOW_MS);
     if (!load.ok) throw new Error(formatDiagnostic(load.diagnostics[0] ?? never()));
     return load.warnings.map(formatDiagnostic);
   };
@@ -251,15 +254,65 @@ describe('a warning', () => {
     [
       'every bucket',
       '  - { name: a, hosts: [s3.us-east-1.amazonaws.com] }\n',
-      'p.yaml:3:24: warning: rules[0].hosts[0]: opens every S3 bucket: the path names the bucket here (name buckets as BUCKET.s3.REGION.amazonaws.com)',
+      'p.yaml:3:24: warning: rules[0].hosts[0]: opens every S3 bucket: the path names the bucket here (name buckets with s3: { buckets: [...] })',
+    ],
+    [
+      'a rule that a wider one has already',
+      '  - { name: a, hosts: [x.y.com] }\n  - { name: b, hosts: ["*.y.com"], ports: [443, 80] }\n',
+      'p.yaml:3:24: warning: rules[0].hosts[0]: allowed already: rule b (p.yaml:4) allows "*.y.com" (remove one of the two)',
+    ],
+    [
+      'a glob that a wider glob has already',
+      '  - { name: a, hosts: ["team-a-*.y.com"] }\n  - { name: b, hosts: ["team-*.y.com"] }\n',
+      'p.yaml:3:24: warning: rules[0].hosts[0]: allowed already: rule b (p.yaml:4) allows "team-*.y.com" (remove one of the two)',
+    ],
+    [
+      'a host that a preset has already',
+      '  - { name: a, hosts: [auth.docker.io] }\n  - { name: b, presets: [docker-hub] }\n',
+      'p.yaml:3:24: warning: rules[0].hosts[0]: allowed already: rule b (p.yaml:4) allows "auth.docker.io" of preset docker-hub (remove one of the two)',
+    ],
+    [
+      'a preset that a deny rule takes',
+      '  - { name: a, presets: [ghcr] }\n  - { name: d, action: deny, hosts: ["**.githubusercontent.com"] }\n',
+      'p.yaml:3:26: warning: rules[0].presets[0]: never allowed: rule d (p.yaml:4) denies "**.githubusercontent.com" (remove one of the two)',
+    ],
+    [
+      'a rule that ends soon',
+      '  - { name: a, hosts: [x.com], until: 2026-06-03 }\n',
+      'p.yaml:3:5: warning: rules[0]: matches nothing from 2026-06-04T00:00:00Z on, in 3 days (extend its until, or let it end)',
+    ],
+    [
+      'every bucket, by a wildcard',
+      '  - { name: a, hosts: ["*.us-west-2.amazonaws.com"], acceptPublicSuffix: true }\n',
+      'p.yaml:3:24: warning: rules[0].hosts[0]: matches s3.us-west-2.amazonaws.com as well, where the path names the bucket: it opens every S3 bucket (name buckets with s3: { buckets: [...] })',
+    ],
+    [
+      'every bucket, by a glob',
+      '  - { name: a, hosts: ["s*.us-west-2.amazonaws.com"] }\n',
+      'p.yaml:3:24: warning: rules[0].hosts[0]: matches s3.us-west-2.amazonaws.com as well, where the path names the bucket: it opens every S3 bucket (name buckets with s3: { buckets: [...] })',
+    ],
+    [
+      'every bucket, by leave',
+      '  - { name: a, s3: { buckets: [x], regions: [us-east-1], allowPathStyle: true } }\n',
+      'p.yaml:3:74: warning: rules[0].s3.allowPathStyle: opens every S3 bucket: the path names the bucket there (leave it out unless a client knows no other way)',
+    ],
+    [
+      'a bucket that is asked for by path',
+      '  - { name: a, s3: { buckets: [x, my_bucket], regions: [us-east-1] } }\n',
+      'p.yaml:3:35: warning: rules[0].s3.buckets[1]: over TLS, clients ask by path for a bucket name with dots or underscores, not by these hosts (use a bucket of letters, digits and hyphens, or say allowPathStyle: true)',
+    ],
+    [
+      'a bucket that no hostname shows',
+      '  - { name: a, s3: { buckets: [x, MyBucket], regions: [us-east-1] } }\n',
+      'p.yaml:3:35: warning: rules[0].s3.buckets[1]: no hostname shows a bucket name with capitals: clients ask for it by path (use a bucket of letters, digits and hyphens, or say allowPathStyle: true)',
     ],
     [
       'a bucket with dots',
       '  - { name: a, hosts: [my.bucket.s3.us-east-1.amazonaws.com] }\n',
       'p.yaml:3:24: warning: rules[0].hosts[0]: a bucket name with dots is asked for by path, not by this host (use a bucket without dots)',
     ],
-  ])('tells of %s', (_, rules, expected) => {
-    expect(warned(rules)).toEqual([expected]);
+  ])('tells of %s', async (_, rules, expected) => {
+    expect(await warned(rules)).toEqual([expected]);
   });
 
   it.each([
@@ -279,10 +332,26 @@ describe('a warning', () => {
       'a deny rule for a while',
       '  - { name: a, hosts: [x.com] }\n  - { name: d, action: deny, hosts: [x.com], until: 2027-01-01 }\n',
     ],
+    [
+      'a wider rule for fewer ports',
+      '  - { name: a, hosts: [x.y.com], ports: [443, 80] }\n  - { name: b, hosts: ["*.y.com"] }\n',
+    ],
+    [
+      'a wider rule with another effect',
+      '  - { name: a, hosts: [x.y.com], allowPrivate: true }\n  - { name: b, hosts: ["*.y.com"] }\n',
+    ],
+    [
+      'a narrower rule',
+      '  - { name: a, hosts: ["**.y.com"], from: [10.0.0.0/8] }\n  - { name: b, hosts: ["*.y.com"] }\n',
+    ],
+    ['presets that overlap', '  - { name: a, presets: [quay] }\n  - { name: b, presets: [redhat] }\n'],
+    ['a family of buckets', '  - { name: a, s3: { buckets: ["team-*"], regions: [us-east-1] } }\n'],
+    ['a service of AWS', '  - { name: a, hosts: ["ecs-a-*.us-east-1.amazonaws.com"] }\n'],
+    ['a rule that ends later', '  - { name: a, hosts: [x.com], until: 2026-07-03 }\n'],
     ['a deny rule over a public suffix', '  - { name: d, action: deny, hosts: ["**.zip"] }\n'],
     ['a bucket', '  - { name: a, hosts: [bucket.s3.us-east-1.amazonaws.com] }\n'],
-  ])('does not tell of %s', (_, rules) => {
-    expect(warned(rules)).toEqual([]);
+  ])('does not tell of %s', async (_, rules) => {
+    expect(await warned(rules)).toEqual([]);
   });
 
   it.each([
@@ -292,17 +361,147 @@ describe('a warning', () => {
       'p.yaml:2:12: warning: sources.g: no rule names this group (use it in from, or remove it)',
     ],
     [
+      'an unused variable',
+      'vars: { region: us-east-1 }',
+      'p.yaml:2:17: warning: vars.region: nothing uses this variable (write {region} in hosts, or remove it)',
+    ],
+    [
       'observeUntil without observe',
       'observeUntil: 2027-01-01',
       'p.yaml:2:15: warning: observeUntil: has no meaning where mode is enforce (remove it, or say mode: observe)',
     ],
-  ])('tells of %s', (_, line, expected) => {
-    expect(complaintsOf(`version: 1\n${line}\nrules: []\n`)).toEqual([expected]);
+  ])('tells of %s', async (_, line, expected) => {
+    expect(await complaintsOf(`version: 1\n${line}\nrules: []\n`)).toEqual([expected]);
   });
 
-  it('tells of an observeUntil that has passed', () => {
-    expect(complaintsOf('version: 1\nmode: observe\nobserveUntil: 2026-06-01\nrules: []\n')).toEqual([
+  it('tells of an observeUntil that has passed', async () => {
+    expect(await complaintsOf('version: 1\nmode: observe\nobserveUntil: 2026-06-01\nrules: []\n')).toEqual([
       'p.yaml:3:15: warning: observeUntil: has passed: the policy is enforced (say mode: enforce instead)',
+    ]);
+  });
+});
+
+describe('variables', () => {
+  const hostsOf = async (text: string, defaults = {}) => {
+    const load = await loadPolicy(await write('p.yaml', `version: 1\n${text}`), NOW_MS, defaults);
+    if (!load.ok) return load.diagnostics.map(formatDiagnostic);
+    return load.policy.rules.flatMap(({ hosts }) => hosts.map(host => host.text));
+  };
+
+  it.each([
+    [
+      'of a list make a host each, in their places',
+      'vars: { r: [us-east-1, eu-west-1] }\nrules: [{ name: a, hosts: [x.com, "{r}.y.com", z.com] }]\n',
+      ['x.com', 'us-east-1.y.com', 'eu-west-1.y.com', 'z.com'],
+    ],
+    [
+      'are taken from the surroundings',
+      'rules: [{ name: a, hosts: ["{region}.y.com"] }]\n',
+      ['eu-west-3.y.com'],
+    ],
+    [
+      'that the policy says come first',
+      'vars: { region: us-east-2 }\nrules: [{ name: a, hosts: ["{region}.y.com"] }]\n',
+      ['us-east-2.y.com'],
+    ],
+    [
+      'serve presets',
+      'rules: [{ name: a, presets: [identity-center] }]\n',
+      ['portal.sso.eu-west-3.amazonaws.com', 'oidc.eu-west-3.amazonaws.com'],
+    ],
+    [
+      'serve buckets',
+      'rules: [{ name: a, s3: { accessPoints: ["fin-{account}"], regions: [cn-north-1] } }]\n',
+      [
+        'fin-123456789012.s3-accesspoint.cn-north-1.amazonaws.com.cn',
+        'fin-123456789012.s3-accesspoint.dualstack.cn-north-1.amazonaws.com.cn',
+        'fin-123456789012.accesspoint.vpce-*.s3.cn-north-1.vpce.amazonaws.com.cn',
+        'fin-123456789012.s3-object-lambda.cn-north-1.amazonaws.com.cn',
+      ],
+    ],
+  ])('%s', async (_, text, hosts) => {
+    expect(await hostsOf(text, { region: 'eu-west-3', account: '123456789012' })).toEqual(hosts);
+  });
+
+  it('are no accounts and regions by chance', async () => {
+    const text = 'vars: { region: us-east-1, account: "12345" }\nrules: [{ name: a, presets: [ecr] }]\n';
+    expect((await hostsOf(text))[0]).toContain(
+      'rules[0].presets[0]: "12345" is no account of AWS (say vars:',
+    );
+  });
+});
+
+describe('a rule of hosts with different conditions', () => {
+  it('is several rules of one name, each host with its own', async () => {
+    const path = await write(
+      'p.yaml',
+      `version: 1
+vars: { region: us-east-1 }
+rules:
+  - name: mixed
+    hosts: [a.example.com, docker.io]
+    ports: [443, 8443]
+    presets: [docker-hub, ocsp-crl, sts]
+    s3: { buckets: [app] }
+  - { name: strict, presets: [sts], allowPrivate: false, from: [10.0.0.0/8] }
+`,
+    );
+    const load = await loadPolicy(path, NOW_MS);
+    if (!load.ok) throw new Error(formatDiagnostic(load.diagnostics[0] ?? never()));
+    expect(load.warnings).toEqual([]);
+    const parts = load.policy.rules.map(({ name, ports, allowPrivate, hosts }) => [
+      name,
+      ports.join(),
+      allowPrivate,
+      hosts[0]?.text,
+    ]);
+    expect(parts).toEqual([
+      ['mixed', '443,8443', false, 'a.example.com'],
+      ['mixed', '443', false, 'registry-1.docker.io'],
+      ['mixed', '80', false, 'crl3.digicert.com'],
+      ['mixed', '443', true, 'sts.us-east-1.amazonaws.com'],
+      ['mixed', '80', true, 'app.s3-website-us-east-1.amazonaws.com'],
+      ['strict', '443', false, 'sts.us-east-1.amazonaws.com'],
+    ]);
+    expect(load.presets.inUse).toEqual(['docker-hub', 'ocsp-crl', 'sts']);
+    const policy = Policy.from(compilePolicy(load.policy));
+    expect(policy.ruleCount).toBe(2);
+    const book = new RuleBook(policy);
+    expect(Array.from({ length: 6 }, (_, i) => [policy.ruleName(i), book.isPart(i)])).toEqual([
+      ['mixed', false],
+      ['mixed', true],
+      ['mixed', true],
+      ['mixed', true],
+      ['mixed', true],
+      ['strict', false],
+    ]);
+    expect([book.ruleNamed('mixed'), book.ruleNamed('strict'), book.ruleNamed('none')]).toEqual([0, 5, -1]);
+  });
+});
+
+describe('presets of the operator', () => {
+  const OWN =
+    'version: 1\ntitle: Ours\nchecked: 2026-11-21\nsources: [wiki]\nhosts: ["api.{stage}.corp.example"]\n';
+  const POLICY = 'version: 1\nvars: { stage: test }\nrules: [{ name: a, presets: [own] }]\n';
+
+  it.each([
+    ['beside a policy file', 'p.yaml', 'presets.d/own.yaml', 'p.yaml'],
+    ['in a directory of policies', 'd/p.yaml', 'd/presets.d/own.yaml', 'd'],
+  ])('stand %s, and count in its hash', async (_, policy, preset, path) => {
+    await write(policy, POLICY);
+    await write(preset, OWN);
+    const load = await loadPolicy(join(directory, path), NOW_MS);
+    if (!load.ok) throw new Error(formatDiagnostic(load.diagnostics[0] ?? never()));
+    expect(load.policy.rules[0]?.hosts[0]?.text).toBe('api.test.corp.example');
+    expect(load.presets.own.map(({ name }) => name)).toEqual(['own']);
+    await write(preset, `${OWN}# changed\n`);
+    expect(await loadPolicy(join(directory, path), NOW_MS)).not.toMatchObject({ sha256: load.sha256 });
+  });
+
+  it('are refused with their places', async () => {
+    await write('presets.d/own.yaml', `${OWN}port: [1]\n`);
+    expect(await complaints(await write('p.yaml', POLICY))).toEqual([
+      'presets.d/own.yaml:6:1: unknown key "port" (did you mean "ports"?)',
     ]);
   });
 });
@@ -324,8 +523,8 @@ describe('either kind of file', () => {
 });
 
 describe('a diagnostic', () => {
-  it('stays on one line whatever the file holds', () => {
-    const load = parsePolicyText('p.yaml', 'version: 1\nrules: []\n"a\\nb\\e[2J": 1\n', NOW_MS);
+  it('stays on one line whatever the file holds', async () => {
+    const load = await parsePolicyText('p.yaml', 'version: 1\nrules: []\n"a\\nb\\e[2J": 1\n', NOW_MS);
     const text = load.ok ? '' : load.diagnostics.map(formatDiagnostic).join('');
     expect(text).toContain('unknown key');
     expect(text).not.toMatch(/\p{Cc}/u);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatDiagnostic } from '../../src/config/diagnostics.ts';
-import { loadShippedPresets, parsePresets } from '../../src/config/presets.ts';
+import { loadPolicyPresets, loadShippedPresets } from '../../src/config/presets.ts';
 import { parsePattern } from '../../src/policy/pattern.ts';
 import { PresetIndex } from '../../src/policy/preset-index.ts';
 import { expandPreset, type Preset } from '../../src/policy/presets.ts';
@@ -91,14 +91,15 @@ describe('the shipped presets', () => {
 });
 
 describe('a preset of the operator', () => {
-  const read = (text: string, name = 'own.yaml') => {
-    const load = parsePresets([{ file: `presets.d/${name}`, text, bytes: new Uint8Array() }], new Map());
-    return load.ok ? [...load.presets.values()] : load.diagnostics.map(formatDiagnostic);
+  const read = async (text: string, ...names: string[]) => {
+    const files = names.map(name => ({ file: `presets.d/${name}`, text, bytes: new Uint8Array() }));
+    const load = await loadPolicyPresets(files, new Set());
+    return load.ok ? [...load.own] : load.diagnostics.map(formatDiagnostic);
   };
   const HEAD = 'version: 1\ntitle: Ours\nchecked: 2026-11-21\nsources: [wiki]\n';
 
-  it('is named like its file and has its defaults', () => {
-    expect(read(`${HEAD}hosts: [a.example.com]\n`)).toEqual([
+  it('is named like its file and has its defaults', async () => {
+    expect(await read(`${HEAD}hosts: [a.example.com]\n`, 'own.yaml')).toEqual([
       {
         name: 'own',
         title: 'Ours',
@@ -132,21 +133,53 @@ describe('a preset of the operator', () => {
       'presets.d/own.yaml:3:10: checked: a day has no time (write 2026-11-21)',
     ],
     [
+      'a host that is none',
+      `${HEAD}hosts: [a.com, "https://{region}.a.com/x"]\n`,
+      'own.yaml',
+      'presets.d/own.yaml:5:16: hosts[1]: a host has no scheme (write "x.a.com")',
+    ],
+    [
       'a name that forges a line',
       `${HEAD}hosts: [a.com]\n`,
       'a b.yaml',
       'presets.d/a b.yaml:1:1: a name holds 1 to 128 letters, digits, dots, underscores and hyphens (rename the file: write "a-b")',
     ],
-  ])('is refused with %s', (_, text, name, expected) => {
-    expect(read(text, name)).toEqual([expected]);
+  ])('is refused with %s', async (_, text, name, expected) => {
+    expect(await read(text, name)).toEqual([expected]);
   });
 
-  it('takes no other preset’s place', () => {
-    const text = `${HEAD}hosts: [a.com]\n`;
-    const file = { file: 'presets.d/ecr.yaml', text, bytes: new Uint8Array() };
-    const load = parsePresets([file], shipped.ok ? shipped.presets : new Map());
+  it.each([
+    [
+      'one that comes with sallyport',
+      ['ecr.yaml'],
+      'presets.d/ecr.yaml:1:1: a preset of this name comes with sallyport (rename the file)',
+    ],
+    [
+      'another file',
+      ['own.yaml', 'own.yml'],
+      'presets.d/own.yml:1:1: another file has this name (rename the file)',
+    ],
+  ])('does not take the place of %s', async (_, names, expected) => {
+    expect(await read(`${HEAD}hosts: [a.com]\n`, ...names)).toEqual([expected]);
+  });
+});
+
+describe('the presets of a policy', () => {
+  it('are read when they are named, and all are known by name', async () => {
+    const load = await loadPolicyPresets([], new Set(['ecr', 'nonsense']));
+    if (!load.ok) throw new Error('does not load');
+    expect([...load.presets.keys()]).toEqual(['ecr']);
+    expect(load.names).toHaveLength(presets.length);
+  });
+
+  it('need no file where none is named', async () => {
+    expect(await loadPolicyPresets([], new Set(), '/nowhere')).toMatchObject({ ok: true, names: [] });
+  });
+
+  it('say so when they have been mounted over', async () => {
+    const load = await loadPolicyPresets([], new Set(['ecr']), '/nowhere');
     expect(load.ok ? [] : load.diagnostics.map(formatDiagnostic)).toEqual([
-      'presets.d/ecr.yaml:1:1: the name "ecr" is taken by another preset (rename the file)',
+      '/nowhere:1:1: does not exist (it comes with sallyport: keep your own configuration elsewhere, and mount nothing over it)',
     ]);
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatDiagnostic } from '../../src/config/diagnostics.ts';
-import { hashFiles, hashPolicy, policyBytes, readPolicyFiles } from '../../src/config/read-file.ts';
+import { hashPolicy, hashSources, policyBytes, readPolicySources } from '../../src/config/read-file.ts';
 
 const MIB = 1024 * 1024;
 
@@ -31,12 +31,29 @@ describe('the hash of a policy on disk', () => {
       'a directory of several',
       () => writeDirectory({ 'b.yml': 'two', 'a.yaml': 'one', '.c.yaml': 'hidden' }),
     ],
+    [
+      'a file with presets beside it',
+      async () => {
+        await writeFile(path, 'one');
+        await mkdir(join(directory, 'presets.d'));
+        await writeFile(join(directory, 'presets.d', 'own.yaml'), 'two');
+      },
+    ],
+    [
+      'a directory with presets in it',
+      async () => {
+        await writeDirectory({ 'a.yaml': 'one' });
+        await mkdir(join(path, 'presets.d'));
+        await writeFile(join(path, 'presets.d', 'own.yaml'), 'two');
+      },
+    ],
   ])('is that of what is loaded: %s', async (_, write) => {
     await write();
-    const files = await readPolicyFiles(path);
-    if (!files.ok) throw new Error(files.diagnostic.message);
-    expect(await hashPolicy(path)).toBe(hashFiles(files.value));
-    expect(await policyBytes(path)).toBe(files.value.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    const read = await readPolicySources(path);
+    if (!read.ok) throw new Error(read.diagnostic.message);
+    const files = [...read.value.files, ...read.value.presets];
+    expect(await hashPolicy(path)).toBe(hashSources(read.value));
+    expect(await policyBytes(path)).toBe(files.reduce((sum, { bytes }) => sum + bytes.length, 0));
   });
 
   it('tells bytes that are no text from others', async () => {
@@ -64,7 +81,7 @@ it('a directory of policies is bounded as one file is', async () => {
     await writeFile(join(path, name), '');
     await truncate(join(path, name), 40 * MIB);
   }
-  const files = await readPolicyFiles(path);
+  const files = await readPolicySources(path);
   expect(files.ok ? '' : formatDiagnostic(files.diagnostic)).toBe(
     `${path}:1:1: holds more than 64 MiB (write fewer rules)`,
   );

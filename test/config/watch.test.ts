@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, truncate, utimes, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { hashFiles, readPolicyFiles } from '../../src/config/read-file.ts';
+import { hashSources, readPolicySources } from '../../src/config/read-file.ts';
 import { type PolicyWatcher, UNREADABLE, type WatchOptions, watchPolicy } from '../../src/config/watch.ts';
 
 let directory: string;
@@ -61,12 +61,12 @@ function eventsByHand() {
 }
 
 async function hashOf(path: string): Promise<string | null> {
-  const files = await readPolicyFiles(path);
-  return files.ok ? hashFiles(files.value) : null;
+  const sources = await readPolicySources(path);
+  return sources.ok ? hashSources(sources.value) : null;
 }
 
 function sha256(text: string): string {
-  return hashFiles([{ file: '', text, bytes: Buffer.from(text) }]);
+  return hashSources({ files: [{ file: '', text, bytes: Buffer.from(text) }], presets: [] });
 }
 
 describe('a watched policy', () => {
@@ -105,6 +105,22 @@ describe('a watched policy', () => {
     const change = await watching(path);
     await writeFile(path, 'one');
     expect(await change()).toBe(sha256('one'));
+  });
+
+  it.each([
+    ['beside a file', 'policy.yaml', 'presets.d'],
+    ['in a directory', 'policies', 'policies/presets.d'],
+  ])('has presets of its own, %s: they are seen to appear, and to change', async (_, name, presets) => {
+    const path = join(directory, name);
+    if (name === 'policies') await mkdir(path);
+    await writeFile(name === 'policies' ? join(path, 'a.yaml') : path, 'one');
+    const change = await watching(path);
+    await mkdir(join(directory, presets));
+    await writeFile(join(directory, presets, 'own.yaml'), 'two');
+    const first = await change();
+    await writeFile(join(directory, presets, 'own.yaml'), 'three');
+    const second = await change();
+    expect([first === second, second]).toEqual([false, await hashOf(path)]);
   });
 
   it('is seen to be swapped as a ConfigMap is', async () => {

@@ -55,7 +55,9 @@ describe('the policy loader', () => {
   it.each([SHIPPED, ...readdirSync(BROKEN).map(name => join(BROKEN, name)), '/nowhere/policy.yaml'])(
     'says of %s in its thread what is said without one',
     async file => {
-      expect(said(await loaderOf().load(file, null))).toEqual(said(await loadCompiled(file, null)));
+      expect(said(await loaderOf().load(file, null))).toEqual(
+        said(await loadCompiled({ path: file, runningSha256: null, defaults: {} })),
+      );
     },
   );
 
@@ -70,7 +72,7 @@ describe('the policy loader', () => {
   });
 
   it('hands no policy over when it is the one that runs', async () => {
-    const first = await loadCompiled(SHIPPED, null);
+    const first = await loadCompiled({ path: SHIPPED, runningSha256: null, defaults: {} });
     if (!first.ok || first.policy === null) throw new Error('the shipped policy is broken');
     const { sha256 } = Policy.from(first.policy);
     expect(await loaderOf().load(SHIPPED, sha256)).toMatchObject({ ok: true, policy: null });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadCompiled } from '../../src/config/load-compiled.ts';
+import type { PolicyLoader } from '../../src/daemon/policy-loader.ts';
 import { PolicyStore } from '../../src/daemon/policy-store.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
@@ -25,7 +26,9 @@ const BROKEN = 'version: 1\nrules:\n  - { name: only, hsts: [a.example] }\n';
 
 async function storeOf(text = policyText('a.example'), onChange: (policy: Policy) => void = () => {}) {
   writeFileSync(path, text);
-  const first = await loadCompiled(path, null);
+  const load: PolicyLoader['load'] = (file, runningSha256) =>
+    loadCompiled({ path: file, runningSha256, defaults: {} });
+  const first = await load(path, null);
   if (!first.ok) throw new Error('the first policy is broken');
   const destination = new MemoryDestination();
   const metrics = new Metrics({ version: 'test', now: () => 5_000 });
@@ -33,7 +36,7 @@ async function storeOf(text = policyText('a.example'), onChange: (policy: Policy
   const store = new PolicyStore({
     path,
     first,
-    loader: { load: loadCompiled },
+    loader: { load },
     log: createLog({ level: 'info', format: 'json', gateway: 'gw', destination, now: () => 0 }),
     metrics,
     onChange: policy => {

@@ -1,7 +1,9 @@
 import { type Diagnostic, formatDiagnostic } from '../../config/diagnostics.ts';
 import { loadAny } from '../../config/load.ts';
+import { defaultsFromEnv } from '../../config/policy-defaults.ts';
 import type { RunCommand } from '../command.ts';
 import { DEFAULT_CONFIG } from '../default-config.ts';
+import type { Io } from '../io.ts';
 
 interface Checked {
   readonly file: string;
@@ -14,7 +16,7 @@ export const check: RunCommand = async (files, options, io) => {
   const results: Checked[] = [];
   const queue = files.length > 0 ? [...files] : [DEFAULT_CONFIG];
   for (const file of queue) {
-    const { checked, policyPath } = await checkFile(file);
+    const { checked, policyPath } = await checkFile(file, io);
     results.push(checked);
     // Asked for nothing in particular, check what `run` would use.
     if (files.length === 0 && policyPath !== null) queue.push(policyPath);
@@ -29,8 +31,11 @@ export const check: RunCommand = async (files, options, io) => {
   return results.every(({ ok }) => ok) ? 0 : 1;
 };
 
-async function checkFile(file: string): Promise<{ checked: Checked; policyPath: string | null }> {
-  const { kind, load } = await loadAny(file);
+async function checkFile(
+  file: string,
+  { env }: Io,
+): Promise<{ checked: Checked; policyPath: string | null }> {
+  const { kind, load } = await loadAny(file, Date.now(), defaultsFromEnv(env));
   const diagnostics = load.ok ? load.warnings : load.diagnostics;
   const policyPath = load.ok && 'config' in load ? load.config.policyPath : null;
   return { checked: { file, kind, ok: load.ok, diagnostics }, policyPath };

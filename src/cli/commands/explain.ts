@@ -1,4 +1,5 @@
 import { loadPolicy } from '../../config/load.ts';
+import { defaultsFromEnv } from '../../config/policy-defaults.ts';
 import { IpAddress } from '../../policy/address.ts';
 import { compilePolicy } from '../../policy/compile.ts';
 import { type Explanation, explain } from '../../policy/explain.ts';
@@ -41,7 +42,7 @@ async function askDaemon(
 }
 
 async function askFile(question: Question, file: string, io: Io): Promise<Explanation> {
-  const { policy } = requireLoaded(await loadPolicy(file), file, io);
+  const { policy } = requireLoaded(await loadPolicy(file, Date.now(), defaultsFromEnv(io.env)), file, io);
   return explain(Policy.from(compilePolicy(policy)), { ...question, nowMs: Date.now() });
 }
 

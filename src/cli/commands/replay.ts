@@ -1,4 +1,5 @@
 import { loadDaemonConfig, loadPolicy } from '../../config/load.ts';
+import { defaultsFromEnv } from '../../config/policy-defaults.ts';
 import { parseDate } from '../../config/scalars.ts';
 import { makeGuard } from '../../dataplane/guard.ts';
 import { compilePolicy } from '../../policy/compile.ts';
@@ -19,7 +20,11 @@ export const replay: RunCommand = async (_args, options, io) => {
   if (names.length === 0) throw new UsageError('--from is missing: name logs, or - for standard input');
   const nowMs = Date.now();
   const atMs = parseMoment(options, nowMs);
-  const { policy: parsed } = requireLoaded(await loadPolicy(file), file, io);
+  const { policy: parsed } = requireLoaded(
+    await loadPolicy(file, Date.now(), defaultsFromEnv(io.env)),
+    file,
+    io,
+  );
   const policy = Policy.from(compilePolicy(parsed));
   const guard = makeGuard(await exceptions(options, io), []);
   const past = new Replay({ parsed, policy, atMs, nowMs, guard: address => guard.judge(address) });

@@ -1,6 +1,7 @@
 import { loadDaemonConfig } from '../../config/load.ts';
+import { defaultsFromEnv, type PolicyDefaults } from '../../config/policy-defaults.ts';
 import { Daemon } from '../../daemon/daemon.ts';
-import { readEcsTask } from '../../daemon/ecs-task.ts';
+import { type EcsLookup, readEcsTask } from '../../daemon/ecs-task.ts';
 import { PolicyLoader } from '../../daemon/policy-loader.ts';
 import { ListenError } from '../../dataplane/data-plane.ts';
 import { type RunCommand, textOption } from '../command.ts';
@@ -13,12 +14,18 @@ const FAULT_GRACE_MS = 1_000;
 
 export const run: RunCommand = async (_args, options, io) => {
   const file = textOption(options, 'config') ?? DEFAULT_CONFIG;
-  const ecs = readEcsTask(io.env);
   const { config } = requireLoaded(await loadDaemonConfig(file), file, io);
-  const loader = new PolicyLoader();
+  const ecs = await readEcsTask(io.env);
+  const loader = new PolicyLoader({ defaults: { ...taskDefaults(ecs), ...defaultsFromEnv(io.env) } });
   const policy = requireLoaded(await loader.loadFirst(config.policyPath), config.policyPath, io);
-  return serve(new Daemon(config, policy, loader, await ecs));
+  return serve(new Daemon(config, policy, loader, ecs));
 };
+
+function taskDefaults(ecs: EcsLookup | null): PolicyDefaults {
+  if (ecs?.ok !== true) return {};
+  const { region, account, partition } = ecs.task;
+  return { region, account, partition };
+}
 
 /** Runs the daemon until a signal or a fault ends it. */
 function serve(daemon: Daemon): Promise<ExitCode> {
