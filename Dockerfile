@@ -30,7 +30,7 @@ USER nonroot
 ENV NODE_ENV=production
 
 # Explicit proxy, and admin with /metrics. Both are bound to loopback by the shipped configuration, which is right for
-# a sidecar; a gateway mounts its own over /app/config.
+# a sidecar. A gateway mounts its own somewhere else (the presets stay in /app/config/presets), and says so with -c.
 EXPOSE 3128 9464
 
 # The base image's entrypoint is node. ECS ignores HEALTHCHECK: say the same in the task definition's healthCheck.

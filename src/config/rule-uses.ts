@@ -40,7 +40,7 @@ export function indexesInFiles(rules: readonly Rule[]): number[] {
 }
 
 /** `rules[3].presets[1]`. */
-export function pathOf({ rule, index, host }: Use): string {
+function pathOf({ rule, index, host }: Use): string {
   return `rules[${index}].${rule.hostPositions[host]?.origin?.path ?? `hosts[${host}]`}`;
 }
 
