@@ -39,6 +39,7 @@ export function buildDaemonConfig(
       drainTimeoutMs: limits.drainTimeout,
     },
     onDeny: input.onDeny,
+    onPolicyChange: input.onPolicyChange,
   };
   checkListeners(config, faults);
   if (config.netfilter.local && config.netfilter.user === null) {

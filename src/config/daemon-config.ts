@@ -79,4 +79,5 @@ export interface DaemonConfig {
   readonly netfilter: NetfilterConfig;
   readonly limits: Limits;
   readonly onDeny: 'alert' | 'reset' | 'drop';
+  readonly onPolicyChange: 'keep' | 'close';
 }

@@ -164,6 +164,10 @@ export const daemonSchema = z
       .enum(['alert', 'reset', 'drop'])
       .default('alert')
       .describe('What a refused client sees: a TLS alert, 403 or SOCKS refusal; a reset; or nothing.'),
+    onPolicyChange: z
+      .enum(['keep', 'close'])
+      .default('keep')
+      .describe('What becomes of open flows that a new policy refuses.'),
   })
   .describe('sallyport daemon configuration: where it listens and how it runs. Read once, at start.');
 

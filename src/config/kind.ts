@@ -12,6 +12,7 @@ const DAEMON_KEYS = [
   'netfilter',
   'limits',
   'onDeny',
+  'onPolicyChange',
 ];
 
 /** Tells a policy from a daemon configuration by its keys, parsed; what has keys of neither is taken for a policy. */

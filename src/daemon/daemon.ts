@@ -277,7 +277,7 @@ export class Daemon implements DaemonApi {
   }
 
   #startPlane(adminAddress: SocketAddress, onFatal: (error: Error) => void): Promise<DataPlane> {
-    const { listeners, limits, destinations, onDeny, workers, dataplane, log } = this.#config;
+    const { listeners, limits, destinations, onDeny, onPolicyChange, workers, dataplane, log } = this.#config;
     const collector = new Collector({
       log: this.log,
       metrics: this.#metrics,
@@ -307,7 +307,7 @@ export class Daemon implements DaemonApi {
           listener: flowListener(config, this.#gateway),
           address: toEndpoint(config),
         })),
-        settings: { ...limits, onDeny, halfClosedTimeoutMs: HALF_CLOSED_TIMEOUT_MS },
+        settings: { ...limits, onDeny, onPolicyChange, halfClosedTimeoutMs: HALF_CLOSED_TIMEOUT_MS },
         flowLimit: limits.flows,
         flowsPerSource: limits.flowsPerSource,
         guard: destinations,

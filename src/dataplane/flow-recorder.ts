@@ -11,6 +11,7 @@ export class FlowRecorder {
   hostname: Hostname | null = null;
   dstIp: IpAddress | null = null;
   dstPort = 0;
+  readonly client: Endpoint;
   /** What exactly is malformed. */
   detail: string | null = null;
   /** The hello carried Encrypted Client Hello. */
@@ -21,7 +22,6 @@ export class FlowRecorder {
   readonly #clock: Clock;
   readonly #id: string;
   readonly #listener: string;
-  readonly #client: Endpoint;
   readonly #acceptedMs: number;
   #sniffMs = 0;
   #dialStartedMs = 0;
@@ -34,7 +34,7 @@ export class FlowRecorder {
     this.#acceptedMs = clock.nowMs;
     this.#id = id;
     this.#listener = listener;
-    this.#client = client;
+    this.client = client;
   }
 
   get isDecided(): boolean {
@@ -60,8 +60,8 @@ export class FlowRecorder {
     this.#decision = this.#observer.decided({
       flow: this.#id,
       listener: this.#listener,
-      srcIp: this.#client.ip.toString(),
-      srcPort: this.#client.port,
+      srcIp: this.client.ip.toString(),
+      srcPort: this.client.port,
       dstIp: this.dstIp?.toString() ?? null,
       dstPort: this.dstPort,
       hostname: this.hostname,
@@ -82,8 +82,8 @@ export class FlowRecorder {
       decision: this.#decision ?? 'said',
       flow: this.#id,
       listener: this.#listener,
-      srcIp: this.#client.ip.toString(),
-      srcPort: this.#client.port,
+      srcIp: this.client.ip.toString(),
+      srcPort: this.client.port,
       dstIp: this.dstIp?.toString() ?? null,
       dstPort: this.dstPort,
       hostname: this.hostname,

@@ -1,11 +1,16 @@
 import type { Counters, WorkerCounters } from './counters.ts';
+import { isDeniedNow } from './denied-now.ts';
 import type { Attempt } from './dial.ts';
 import type { FlowEnd } from './events.ts';
 import { Flow } from './flow.ts';
+import type { FlowRecorder } from './flow-recorder.ts';
 import type { Listener } from './listener.ts';
 import type { SourceCounts } from './source-counts.ts';
 import type { Wire } from './wire.ts';
 import type { World } from './world.ts';
+
+/** A decision takes a microsecond or two. */
+const CHECKED_AT_ONCE = 1_000;
 
 /** A wire that a plane has made for an accepted connection. */
 export interface FlowWire<A extends Attempt> extends Wire<A> {
@@ -28,14 +33,14 @@ export interface FlowTableOptions {
 /** The flows of one worker: admits new ones within the limits, counts them, and can end them all. */
 export class FlowTable<A extends Attempt> {
   readonly #options: FlowTableOptions;
-  readonly #wires = new Set<FlowWire<A>>();
+  readonly #open = new Map<FlowWire<A>, FlowRecorder>();
 
   constructor(options: FlowTableOptions) {
     this.#options = options;
   }
 
   get size(): number {
-    return this.#wires.size;
+    return this.#open.size;
   }
 
   /** Serves the connection behind `wire`, which came in by the listener of that index. */
@@ -44,11 +49,11 @@ export class FlowTable<A extends Attempt> {
     const limit = this.#limitReached(wire);
     const isCounted = flowsPerSource > 0 && limit === null;
     const flow = new Flow<A>(listener, wire, world, () => {
-      this.#wires.delete(wire);
+      this.#open.delete(wire);
       own.closed(index);
       if (isCounted) sources.close(wire.client.ip);
     });
-    this.#wires.add(wire);
+    this.#open.set(wire, flow.record);
     own.opened(index);
     wire.attach(flow);
     if (limit === null) flow.start();
@@ -56,7 +61,25 @@ export class FlowTable<A extends Attempt> {
   }
 
   abandonAll(end: FlowEnd): void {
-    for (const wire of [...this.#wires]) wire.abandon(end);
+    for (const wire of [...this.#open.keys()]) wire.abandon(end);
+  }
+
+  /** To be called when the policy has changed: ends the flows that it refuses, where the settings say so. */
+  policyChanged(): void {
+    if (this.#options.world.settings.onPolicyChange === 'close') this.#closeDenied([...this.#open]);
+  }
+
+  /** Some at a time, so that the flows that stay do not wait. Those still unjudged will be judged by the new policy. */
+  #closeDenied(open: readonly (readonly [FlowWire<A>, FlowRecorder])[]): void {
+    const { guard, clock, policy, timers } = this.#options.world;
+    for (const [wire, record] of open.slice(0, CHECKED_AT_ONCE)) {
+      const isJudged = record.isDecided || record.hostname !== null;
+      if (isJudged && this.#open.has(wire) && isDeniedNow(policy(), guard, record, clock.epochMs)) {
+        wire.abandon('policy_changed');
+      }
+    }
+    const rest = open.slice(CHECKED_AT_ONCE);
+    if (rest.length > 0) timers.after(1, () => this.#closeDenied(rest));
   }
 
   #limitReached(wire: FlowWire<A>): 'flow_limit' | 'source_limit' | null {

@@ -38,7 +38,8 @@ export class Flow<A extends Attempt> {
   readonly #world: World;
   readonly #onOver: () => void;
   readonly #judgement: Judgement;
-  readonly #record: FlowRecorder;
+  /** What is known of the flow so far. */
+  readonly record: FlowRecorder;
   #stage: Stage;
   readonly #opening = new OpeningBuffer();
   readonly #requestReader: RequestReader | null;
@@ -65,15 +66,15 @@ export class Flow<A extends Attempt> {
       listener.kind === 'explicit' ? new RequestReader(listener.gateway, world.settings.helloBytes) : null;
     this.#helloReader = new HelloReader(world.settings.helloBytes);
     this.#target = wire.originalDestination;
-    this.#record = new FlowRecorder(
+    this.record = new FlowRecorder(
       world.observer,
       world.clock,
       world.nextFlowId(),
       listener.name,
       wire.client,
     );
-    this.#record.dstIp = this.#target?.ip ?? null;
-    this.#record.dstPort = this.#target?.port ?? (listener.kind === 'sni' ? listener.upstreamPort : 0);
+    this.record.dstIp = this.#target?.ip ?? null;
+    this.record.dstPort = this.#target?.port ?? (listener.kind === 'sni' ? listener.upstreamPort : 0);
   }
 
   /** The first call. */
@@ -122,9 +123,10 @@ export class Flow<A extends Attempt> {
   /** Ends the flow from outside, before the relay. */
   abandon(end: FlowEnd): void {
     if (this.#stage === 'over') return;
-    if (!this.#record.isDecided) {
+    if (!this.record.isDecided) {
       if (this.wantsBytes) this.#sniffed();
-      this.#judgement.giveUp(end === 'drained' ? 'drained' : 'client_closed');
+      if (end === 'policy_changed') this.#judgement.judgeAnew(this.record.hostname, this.record.dstPort);
+      else this.#judgement.giveUp(end === 'drained' ? 'drained' : 'client_closed');
       this.#decide('deny');
     }
     this.#wire.reset();
@@ -142,7 +144,7 @@ export class Flow<A extends Attempt> {
     const mode = this.#world.policy().modeOf(this.#wire.client.ip, this.#world.clock.epochMs);
     if (!isSomewhereToGo || mode !== 'observe') return;
     this.#silenceTimer = this.#world.timers.after(SILENCE_MS, () => {
-      this.#record.protocol = 'tcp';
+      this.record.protocol = 'tcp';
       this.#unheard('hello_timeout');
     });
   }
@@ -159,8 +161,8 @@ export class Flow<A extends Attempt> {
         return this.#sniffRequest();
       case 'refuse':
         this.#sniffed();
-        this.#record.protocol = read.protocol;
-        this.#record.detail = read.detail;
+        this.record.protocol = read.protocol;
+        this.record.detail = read.detail;
         this.#judgement.object(read.reason);
         return this.#refuse(read.farewell);
       case 'request':
@@ -175,10 +177,10 @@ export class Flow<A extends Attempt> {
 
   #sniffHello(): void {
     const read = this.#helloReader.read(this.#opening.view());
-    this.#record.protocol = read.protocol;
+    this.record.protocol = read.protocol;
     if (read.kind === 'hello') this.#heard(read.hello, read.hostname, read.consumed);
     if (read.kind !== 'unreadable') return;
-    this.#record.detail = read.detail;
+    this.record.detail = read.detail;
     this.#unheard(read.reason);
   }
 
@@ -186,14 +188,14 @@ export class Flow<A extends Attempt> {
   #requested(request: ClientRequest): void {
     this.#sniffed();
     this.#request = request;
-    this.#record.protocol = request.protocol;
-    this.#record.hostname = request.hostname;
-    this.#record.dstPort = request.port;
+    this.record.protocol = request.protocol;
+    this.record.hostname = request.hostname;
+    this.record.dstPort = request.port;
     if (request.address !== null) {
       this.#target = { ip: request.address, port: request.port };
-      this.#record.dstIp = request.address;
+      this.record.dstIp = request.address;
     }
-    this.#judgement.judge(this.#record.hostname, this.#record.dstPort);
+    this.#judgement.judge(this.record.hostname, this.record.dstPort);
     this.#goOn(() => this.#resolve(() => this.#grant()));
   }
 
@@ -201,14 +203,14 @@ export class Flow<A extends Attempt> {
   #heard(hello: ClientHello, hostname: Hostname | null, consumed: number): void {
     this.#sniffed();
     if (this.#request === null) {
-      this.#record.hostname = hostname;
-      this.#judgement.judge(hostname, this.#record.dstPort);
-    } else if (this.#record.hostname === null) {
-      this.#record.hostname = hostname;
-    } else if (hostname !== this.#record.hostname) {
+      this.record.hostname = hostname;
+      this.#judgement.judge(hostname, this.record.dstPort);
+    } else if (this.record.hostname === null) {
+      this.record.hostname = hostname;
+    } else if (hostname !== this.record.hostname) {
       this.#judgement.object(hostname === null ? 'no_hostname' : 'name_mismatch');
     }
-    this.#record.ech = hello.ech;
+    this.record.ech = hello.ech;
     if (hello.ech && this.#judgement.ech !== 'outer') this.#judgement.object('ech');
     this.#watchFrom(hello, consumed);
     this.#goOn(() => this.#onward());
@@ -228,7 +230,7 @@ export class Flow<A extends Attempt> {
    */
   #watchFrom(hello: ClientHello, consumed: number): void {
     const { helloBytes } = this.#world.settings;
-    const record = this.#record;
+    const record = this.record;
     this.#watch = new TlsWatch(hello, {
       cuts: !this.#judgement.isObserving,
       maxHeld: helloBytes,
@@ -261,8 +263,8 @@ export class Flow<A extends Attempt> {
       return this.#guard([{ ip: chosen, guard: this.#world.guard.judge(chosen) }], next);
     }
     // Observing, with nowhere to forward to.
-    if (this.#record.hostname === null) return this.#refuse();
-    this.#world.resolver.resolve(this.#record.hostname, resolution => {
+    if (this.record.hostname === null) return this.#refuse();
+    this.#world.resolver.resolve(this.record.hostname, resolution => {
       if (this.#stage !== 'resolving') return;
       if (resolution.ok) return this.#guard(resolution.addresses, next);
       this.#judgement.giveUp('unresolvable');
@@ -280,14 +282,14 @@ export class Flow<A extends Attempt> {
     const destination = chooseDestination(candidates, {
       allowPrivate: this.#judgement.allowsPrivate,
       observing: this.#judgement.isObserving,
-      isOwn: ip => this.#world.guard.isOwn(ip, this.#record.dstPort),
+      isOwn: ip => this.#world.guard.isOwn(ip, this.record.dstPort),
       original:
         this.#listener.kind === 'transparent' && this.#target !== null
           ? { ip: this.#target.ip, mode: this.#listener.destination }
           : null,
     });
     if (!destination.ok) {
-      this.#record.dstIp ??= candidates[0]?.ip ?? null;
+      this.record.dstIp ??= candidates[0]?.ip ?? null;
       this.#judgement.forbid(destination.reason, 'DENIED');
       return this.#refuse();
     }
@@ -311,12 +313,12 @@ export class Flow<A extends Attempt> {
   #dialOut(): void {
     const addresses = this.#addresses ?? [];
     this.#stage = 'dialing';
-    this.#record.dstIp = addresses[0] ?? null;
+    this.record.dstIp = addresses[0] ?? null;
     this.#decide(this.#judgement.reason === null ? 'allow' : 'would-deny');
-    this.#record.dialing();
+    this.record.dialing();
     this.#dial = new Dial<A>({
       addresses,
-      port: this.#record.dstPort,
+      port: this.record.dstPort,
       connect: (ip, port, settle) => this.#wire.connect(ip, port, settle),
       timers: this.#world.timers,
       timeoutMs: this.#world.settings.dialTimeoutMs,
@@ -331,8 +333,8 @@ export class Flow<A extends Attempt> {
   /** The flow's last act but for its close record. It may idle for hours: what its beginning needed is let go here. */
   #relay(upstream: A, ip: IpAddress): void {
     this.#stage = 'relaying';
-    this.#record.dialed(ip);
-    relayRecorded(this.#wire, this.#record, this.#onOver, upstream, this.#opening.take(), this.#watch);
+    this.record.dialed(ip);
+    relayRecorded(this.#wire, this.record, this.#onOver, upstream, this.#opening.take(), this.#watch);
   }
 
   #dialFailed(failure: DialFailure): void {
@@ -355,17 +357,17 @@ export class Flow<A extends Attempt> {
     if (reason === null || reason === 'client_closed') return NOTHING;
     if (this.#request !== null && !this.#isGranted) return this.#request.refusal(reason);
     if (this.#requestReader !== null && this.#request === null) return this.#requestReader.refusal(reason);
-    return this.#record.protocol === 'tls' ? tlsAlert(reason) : NOTHING;
+    return this.record.protocol === 'tls' ? tlsAlert(reason) : NOTHING;
   }
 
   #sniffed(): void {
     this.#helloTimer?.cancel();
     this.#silenceTimer?.cancel();
-    this.#record.sniffed();
+    this.record.sniffed();
   }
 
   #decide(action: Action): void {
-    this.#record.decided(this.#judgement.decision(action));
+    this.record.decided(this.#judgement.decision(action));
   }
 
   #over(end: FlowEnd, dialFailure: DialFailure | null = null): void {
@@ -374,7 +376,7 @@ export class Flow<A extends Attempt> {
     this.#helloTimer?.cancel();
     this.#silenceTimer?.cancel();
     this.#dial?.cancel();
-    this.#record.closed(end, this.#wire.relayed, dialFailure);
+    this.record.closed(end, this.#wire.relayed, dialFailure);
     this.#onOver();
   }
 }

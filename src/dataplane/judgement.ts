@@ -66,6 +66,13 @@ export class Judgement {
     if (this.#ruling.reason !== null) this.object(this.#ruling.reason, this.#ruling.state);
   }
 
+  /** The same under the policy in force now, in place of all that was said before. */
+  judgeAnew(hostname: Hostname | null, port: number): void {
+    this.#policy = null;
+    this.#objection = null;
+    this.judge(hostname, port);
+  }
+
   /**
    * Notes what speaks against the flow; the first objection stands. Without a state of its own it takes a name's MATCHED
    * away, for it is a guard that speaks.

@@ -8,12 +8,16 @@ import type { Timers } from './timers.ts';
 /** What to do with a client that is refused: say so in its own protocol, reset, or hang up without a word. */
 export type OnDeny = 'alert' | 'reset' | 'drop';
 
+/** What becomes of open flows that a new policy refuses. */
+export type OnPolicyChange = 'keep' | 'close';
+
 /** The static part of the configuration that a flow needs. */
 export interface FlowSettings {
   readonly helloTimeoutMs: number;
   readonly helloBytes: number;
   readonly dialTimeoutMs: number;
   readonly onDeny: OnDeny;
+  readonly onPolicyChange: OnPolicyChange;
 }
 
 /** Which addresses may be dialled. */

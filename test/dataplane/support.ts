@@ -219,6 +219,7 @@ export const SETTINGS: FlowSettings = {
   helloBytes: 4_096,
   dialTimeoutMs: 10_000,
   onDeny: 'alert',
+  onPolicyChange: 'keep',
 };
 
 export const LISTENERS = {

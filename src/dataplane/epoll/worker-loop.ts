@@ -50,6 +50,7 @@ export class WorkerLoop<R> {
     this.#mailbox = new Mailbox(this.#loop, setup.wakeFd, messages, {
       policy: buffer => {
         this.#policy = Policy.from(buffer);
+        this.#flows.policyChanged();
       },
       drain: () => this.#drain(),
       abandon: () => this.#abandon(),

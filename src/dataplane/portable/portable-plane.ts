@@ -107,6 +107,7 @@ class PortablePlane<R> implements DataPlane {
 
   setPolicy(policy: Policy): void {
     this.#policy = policy;
+    this.#flows?.policyChanged();
   }
 
   openFlows(listener: string): number {

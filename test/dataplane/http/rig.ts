@@ -78,6 +78,7 @@ export class HttpRig {
         helloBytes: 16_384,
         dialTimeoutMs: 10_000,
         onDeny: 'alert',
+        onPolicyChange: 'keep',
         idleTimeoutMs: 60_000,
         halfClosedTimeoutMs: 60_000,
         ...settings,
