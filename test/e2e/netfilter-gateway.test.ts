@@ -45,6 +45,14 @@ describeInLab(
       expect(await askUdp(suite.lab, 'client', family.site, 5000)).toBe('answer');
     });
 
+    it('leaves the metadata address alone, on the ports that it intercepts as well', async () => {
+      const metadata = '169.254.169.254';
+      await suite.lab.run('server', 'ip', ['address', 'add', `${metadata}/32`, 'dev', 'eth0']);
+      await gatewayShell(suite.lab, `ip route add ${metadata} via ${V4.site}`);
+      await startUdpEcho(suite.lab, [80], [metadata]);
+      expect(await askUdp(suite.lab, 'client', metadata, 80)).toBe('answer');
+    });
+
     it('has counted both', async () => {
       const rules = await gatewayShell(suite.lab, 'nft list table inet sallyport');
       expect(rules).toMatch(/counter packets [1-9]\d* bytes \d+ redirect/);
