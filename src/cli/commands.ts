@@ -233,6 +233,33 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/netfilter.ts')).netfilter,
   },
   {
+    name: 'presets',
+    args: '[name]',
+    summary: 'list the presets that rules may name, or show the hosts of one',
+    details:
+      'They come with sallyport, each with the day it was last held against its sources; --policy adds those of its presets.d. Hosts are shown for the values of --var, else of the policy, else of AWS_REGION; without values, as templates. It asks nobody whether the hosts exist.',
+    options: [
+      { flags: '--var <assignments...>', description: 'region=us-east-1, account=123456789012,210987654321' },
+      { flags: '--policy <file>', description: 'with the presets and variables of this file or directory' },
+      JSON_OUTPUT,
+    ],
+    load: async () => (await import('./commands/presets.ts')).presets,
+  },
+  {
+    name: 's3-endpoint-policy',
+    summary: 'print the policy of a VPC gateway endpoint that opens the same buckets',
+    details:
+      'Such an endpoint leads S3 traffic past every gateway, so it needs the same list. It holds the buckets and access points of rules, and for reading those of presets, among them the layers of ECR. What cannot be said there (path-style hosts, aliases, directory buckets) is told on stderr and left out; sources and ports do not exist there. It changes nothing in AWS.',
+    options: [
+      {
+        flags: '--policy <file>',
+        description: 'a file or directory (default: the policy that ./config/sallyport.yaml names)',
+      },
+      { flags: '--keep-ecr', description: 'keep the layers of ECR readable, whatever the rules say' },
+    ],
+    load: async () => (await import('./commands/s3-endpoint-policy.ts')).endpointPolicy,
+  },
+  {
     name: 'schema',
     args: '<policy|config|preset>',
     summary: 'print the JSON Schema of a policy, of the daemon configuration or of a preset',

@@ -10,6 +10,7 @@ import type {
 import type { DaemonConfig, Listener as ListenerConfig } from '../config/daemon-config.ts';
 import { formatDiagnostic } from '../config/diagnostics.ts';
 import type { CompiledLoad } from '../config/load-compiled.ts';
+import { loadShippedPresets } from '../config/presets.ts';
 import { formatSocketAddress, type SocketAddress } from '../config/socket-address.ts';
 import { type PolicyWatcher, watchPolicy } from '../config/watch.ts';
 import type { DataPlane } from '../dataplane/data-plane.ts';
@@ -21,6 +22,7 @@ import { AuditTrail } from '../observe/audit.ts';
 import { Collector } from '../observe/collector.ts';
 import { Discovery } from '../observe/discovery.ts';
 import { createFoldTable } from '../observe/fold-table.ts';
+import { Hints } from '../observe/hints.ts';
 import { createLog, type Labels, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import {
@@ -42,6 +44,7 @@ import { IpAddress } from '../policy/address.ts';
 import { type Explanation, explainInSteps } from '../policy/explain.ts';
 import { type Hostname, parseHostname } from '../policy/hostname.ts';
 import type { Policy } from '../policy/policy.ts';
+import { PresetHints, type PresetUse } from '../policy/preset-hint.ts';
 import { RuleBook } from '../policy/rule-book.ts';
 import { SourceGroups } from '../policy/source-groups.ts';
 import { createResolver } from '../resolve/create-resolver.ts';
@@ -75,6 +78,8 @@ export class Daemon implements DaemonApi {
   readonly #discovery = new Discovery({}, Date.now());
   readonly #loader: PolicyLoader;
   readonly #policies: PolicyStore;
+  readonly #hints: Hints;
+  #presets: PresetUse;
   #state: Status['state'] = 'starting';
   #plane: DataPlane | null = null;
   #admin: AdminServer | null = null;
@@ -103,11 +108,14 @@ export class Daemon implements DaemonApi {
       loader,
       log: this.log,
       metrics: this.#metrics,
-      onChange: changed => {
+      onChange: (changed, presets) => {
         this.#plane?.setPolicy(changed);
+        void this.#tellHints(presets);
         void inSlices(forgetRulesGone(this.#discovery.ruleHits, changed));
       },
     });
+    this.#hints = new Hints({ log: this.log });
+    this.#presets = policy.presets;
     this.audit = new AuditTrail(this.log);
     this.changes = new PolicyEditor({
       path: config.policyPath,
@@ -145,6 +153,7 @@ export class Daemon implements DaemonApi {
     this.#ticker = setInterval(() => this.#discovery.tick(Date.now()), TICK_MS).unref();
     this.#state = 'ready';
     this.#sayReady(plane);
+    void this.#tellHints(this.#presets);
     if (plane.flowLimit > affordableFlows()) {
       this.log.warn(
         `limits.flows is ${plane.flowLimit}, but the descriptor limit affords ${affordableFlows()} flows (raise LimitNOFILE or ulimit -n)`,
@@ -259,7 +268,9 @@ export class Daemon implements DaemonApi {
   }
 
   explain(question: ExplainQuestion): Promise<Explanation> {
-    return inSlices(explainInSteps(this.#policies.policy, { ...question, nowMs: Date.now() }));
+    return inSlices(
+      explainInSteps(this.#policies.policy, { ...question, nowMs: Date.now() }, this.#hints.known),
+    );
   }
 
   reload(trigger: string): Promise<ReloadOutcome> {
@@ -274,6 +285,15 @@ export class Daemon implements DaemonApi {
 
   metrics(): Promise<{ contentType: string; body: string }> {
     return this.#metrics.render();
+  }
+
+  /** Reads the presets that come with sallyport, which nothing waits for, and tells from then on who belongs to which. */
+  async #tellHints(presets: PresetUse): Promise<void> {
+    this.#presets = presets;
+    const shipped = await loadShippedPresets();
+    // A reload in between has the say.
+    if (!shipped.ok || this.#presets !== presets) return;
+    this.#hints.use(new PresetHints(shipped.presets.values(), presets));
   }
 
   #startPlane(adminAddress: SocketAddress, onFatal: (error: Error) => void): Promise<DataPlane> {
@@ -295,7 +315,10 @@ export class Daemon implements DaemonApi {
           labels: this.#labels,
           saysFlows: this.log.saysFlows,
         },
-        onReport: report => collector.collect(report),
+        onReport: report => {
+          collector.collect(report);
+          this.#hints.add(report.tally.sites, Date.now());
+        },
         onFatal,
         onFallback: cause =>
           this.log.warn(`epoll cannot be had, using the portable data plane: ${cause}`, {

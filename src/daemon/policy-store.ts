@@ -4,6 +4,7 @@ import type { CompiledLoad } from '../config/load-compiled.ts';
 import type { Log } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { Policy } from '../policy/policy.ts';
+import type { PresetUse } from '../policy/preset-hint.ts';
 import { LoadCancelled, type PolicyLoader } from './policy-loader.ts';
 
 /** A broken policy of 100 000 lines must not flood the log. */
@@ -17,7 +18,7 @@ export interface PolicyStoreOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   /** Puts a new policy in force. When it throws, the old one stays. */
-  readonly onChange: (policy: Policy) => void;
+  readonly onChange: (policy: Policy, presets: PresetUse) => void;
 }
 
 /** The running policy, and the only way to change it: a file that does not load whole changes nothing. */
@@ -72,7 +73,7 @@ export class PolicyStore {
     this.#lastErrors = [];
     if (load.policy !== null) {
       const policy = Policy.from(load.policy);
-      onChange(policy);
+      onChange(policy, load.presets);
       this.#policy = policy;
       this.#loadedMs = Date.now();
     }

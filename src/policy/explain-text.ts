@@ -4,7 +4,7 @@ import type { Location } from './rules.ts';
 
 /** An explanation for people: the verdict first, then why, then what nearly matched. Lines without a last newline. */
 export function formatExplanation(explanation: Explanation): string {
-  const { hostname, port, source, action, ruling, rule, groups, nearMisses } = explanation;
+  const { hostname, port, source, action, ruling, rule, groups, nearMisses, hint } = explanation;
   const lines = [`${action}: ${hostname ?? 'no hostname'}:${port} from ${source}`];
   if (rule === null) {
     lines.push(`  state ${ruling.state}: ${ruling.reason === null ? 'allowed' : REASONS[ruling.reason]}`);
@@ -18,6 +18,7 @@ export function formatExplanation(explanation: Explanation): string {
   lines.push(
     `  mode ${ruling.mode}${via}, ech ${ruling.ech}${ruling.allowPrivate ? ', private addresses allowed' : ''}`,
   );
+  if (hint !== null) lines.push(`  ${hostname} ${hint}`);
   if (nearMisses.length > 0) {
     lines.push('  nearly:');
     for (const miss of nearMisses) {

@@ -2,6 +2,7 @@ import type { Action, Ruling } from './decision.ts';
 import { findNearMisses, type NearMiss } from './near-misses.ts';
 import { patternMatches } from './pattern.ts';
 import type { Policy, PolicyQuery } from './policy.ts';
+import type { PresetHints } from './preset-hint.ts';
 import { RuleBook } from './rule-book.ts';
 import type { Location } from './rules.ts';
 
@@ -26,11 +27,13 @@ export interface Explanation {
   readonly groups: readonly string[];
   /** Rules that nearly allow it, nearest first; empty when it is allowed. */
   readonly nearMisses: readonly NearMiss[];
+  /** What the host is known as, where it is not allowed: `belongs to preset …`; null for nothing. */
+  readonly hint: string | null;
 }
 
 /** Explains one decision. Reads all rules: not for the path of a flow. */
-export function explain(policy: Policy, query: PolicyQuery): Explanation {
-  const steps = explainInSteps(policy, query);
+export function explain(policy: Policy, query: PolicyQuery, hints: PresetHints | null = null): Explanation {
+  const steps = explainInSteps(policy, query, hints);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
@@ -38,7 +41,11 @@ export function explain(policy: Policy, query: PolicyQuery): Explanation {
 }
 
 /** As `explain`, in many small steps, so that whoever has other things to do can do them in between. */
-export function* explainInSteps(policy: Policy, query: PolicyQuery): Generator<undefined, Explanation> {
+export function* explainInSteps(
+  policy: Policy,
+  query: PolicyQuery,
+  hints: PresetHints | null = null,
+): Generator<undefined, Explanation> {
   const { hostname, port, source } = query;
   const ruling = policy.decide(query);
   const isAllowed = ruling.state === 'MATCHED';
@@ -52,6 +59,7 @@ export function* explainInSteps(policy: Policy, query: PolicyQuery): Generator<u
     rule: decidingRule(book, ruling.rule, hostname),
     groups: book.groupsOf(source),
     nearMisses: isAllowed || hostname === null ? [] : yield* findNearMisses(book, hostname, query),
+    hint: isAllowed || hostname === null ? null : (hints?.hintFor(hostname) ?? null),
   };
 }
 

@@ -69,7 +69,7 @@ function compileTemplate(template: string): Pick<Entry, 'source' | 'names'> {
     if (token === '*') return '[^.]+';
     if (name === undefined) return `\\${token}`;
     const known = names.indexOf(name);
-    if (known >= 0) return `\\${known + 1}`;
+    if (known >= 0) return `(?:\\${known + 1})`;
     names.push(name);
     return `(${VALUE_SOURCES[name] ?? '[^.]+'})`;
   });

@@ -362,6 +362,35 @@ describe('hosts', () => {
   });
 });
 
+describe('rules with presets', () => {
+  const PRESETS = `version: 1
+vars: { region: us-east-1 }
+rules:
+  - { name: registries, presets: [quay, ocsp-crl, sts] }
+  - name: mixed
+    hosts: [a.example]
+    presets: [ghcr]
+`;
+
+  it('are told of as they are written, whatever their hosts differ in', async () => {
+    expect((await planOf(PRESETS, mode('observe'))).changes).toEqual(['mode enforce -> observe']);
+    const { changes } = await planOf(PRESETS, add('allow', ['b.example'], { rule: 'mixed' }));
+    expect(changes).toEqual(['rule mixed: +b.example']);
+  });
+
+  it('keep their presets when their last host goes', async () => {
+    expect(await differenceOf(PRESETS, remove('allow', ['a.example'], 'mixed'))).toEqual([
+      '-    hosts: [a.example]',
+    ]);
+  });
+
+  it('get no hosts when they have none', async () => {
+    expect(await differenceOf(PRESETS, add('allow', ['b.example'], { rule: 'registries' }))).toEqual([
+      'refused: rule registries has no hosts of its own (name another rule, or change rule registries by hand)',
+    ]);
+  });
+});
+
 describe('a plan', () => {
   it('keeps the byte order mark, which the text has lost when it was read', () => {
     const source = { ...file('mode: observe'), bytes: Uint8Array.from([0xef, 0xbb, 0xbf, 0x6d]) };

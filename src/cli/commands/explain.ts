@@ -1,11 +1,13 @@
 import { loadPolicy } from '../../config/load.ts';
 import { defaultsFromEnv } from '../../config/policy-defaults.ts';
+import { loadShippedPresets } from '../../config/presets.ts';
 import { IpAddress } from '../../policy/address.ts';
 import { compilePolicy } from '../../policy/compile.ts';
 import { type Explanation, explain } from '../../policy/explain.ts';
 import { formatExplanation } from '../../policy/explain-text.ts';
 import { type Hostname, parseHostname } from '../../policy/hostname.ts';
 import { Policy } from '../../policy/policy.ts';
+import { PresetHints } from '../../policy/preset-hint.ts';
 import { parsePort } from '../../sniff/target.ts';
 import { HOSTNAME_FAULTS } from '../../tls-sni/index.ts';
 import { AdminClient, expectOk } from '../admin-client.ts';
@@ -42,8 +44,14 @@ async function askDaemon(
 }
 
 async function askFile(question: Question, file: string, io: Io): Promise<Explanation> {
-  const { policy } = requireLoaded(await loadPolicy(file, Date.now(), defaultsFromEnv(io.env)), file, io);
-  return explain(Policy.from(compilePolicy(policy)), { ...question, nowMs: Date.now() });
+  const { policy, presets } = requireLoaded(
+    await loadPolicy(file, Date.now(), defaultsFromEnv(io.env)),
+    file,
+    io,
+  );
+  const shipped = await loadShippedPresets();
+  const hints = new PresetHints(shipped.ok ? shipped.presets.values() : [], presets);
+  return explain(Policy.from(compilePolicy(policy)), { ...question, nowMs: Date.now() }, hints);
 }
 
 function readQuestion(target: string, from: string): Question {
