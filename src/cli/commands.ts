@@ -113,6 +113,36 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/discover.ts')).discover,
   },
   {
+    name: 'suggest',
+    summary: 'suggest a policy that allows what was seen',
+    details:
+      'From logs or, without --from, from the sites of the running daemon. It names hosts and ports as they were seen; a wildcard takes the place of three or more hosts of one parent that has one owner, a preset that of its hosts where a third of them (half of up to four) were seen, the s3 key that of buckets, which are never made a pattern. What a rule or guard spoke against, what did not resolve and what named no host is left out, and listed in comments. It changes no file: read the outcome, save it, and hold logs against it with replay.',
+    options: [
+      FROM_LOGS,
+      { flags: '--mode <mode>', description: 'observe or enforce (default: observe)' },
+      { flags: '--existing <policy>', description: 'only what this file or directory does not allow yet' },
+      { flags: '--exact', description: 'the hosts that were seen and no other: no wildcards, presets or s3' },
+      {
+        flags: '--min-siblings <n>',
+        description: 'so many hosts of one parent make a wildcard (default: 3)',
+      },
+      {
+        flags: '--by-source [length]',
+        description: 'for the sources that were seen, each or by blocks of that length, such as 24',
+      },
+      {
+        flags: '--include-denied',
+        description: 'also what a rule or guard spoke against, or did not resolve',
+      },
+      LOG_PORT,
+      { flags: '-c, --config <file>', description: 'daemon configuration, for its destinations' },
+      ADMIN,
+      TOKEN,
+      JSON_OUTPUT,
+    ],
+    load: async () => (await import('./commands/suggest.ts')).suggest,
+  },
+  {
     name: 'replay',
     summary: 'hold the flows of logs against a policy, and say whose verdict would change',
     details:

@@ -1,8 +1,10 @@
 import { IpAddress } from './address.ts';
 import type { Ruling, State } from './decision.ts';
-import { type Hostname, parseHostname } from './hostname.ts';
+import type { Hostname } from './hostname.ts';
 import type { Policy } from './policy.ts';
+import { remembered } from './remembered.ts';
 import type { ParsedPolicy } from './rules.ts';
+import { RulingMemo } from './ruling-memo.ts';
 import type { SeenFlow } from './seen-flow.ts';
 import { SourceGroups } from './source-groups.ts';
 
@@ -39,77 +41,34 @@ export interface Judged {
 /** Why a record cannot be judged. */
 export type Unjudged = 'source' | 'hostname';
 
-interface Source {
-  readonly address: IpAddress;
-  readonly sourceClass: number;
-  readonly groups: readonly string[];
-}
-
-interface Host {
-  readonly hostname: Hostname;
-  /** By source class, port and time span. */
-  readonly rulings: Map<number, Ruling>;
-}
-
 /** Said by the rules alone: they say it again, or do not. Any other reason is a guard's, a limit's or the wire's. */
 const REASONS_OF_RULES = new Set(['not_allowed', 'rule_denied', 'ech', 'destination_forbidden']);
-const MAX_MEMORY = 100_000;
-const PORTS = 65_536;
 
-/**
- * Judges flows of the past by a policy. Decisions are kept by host, port, source class and span of time between two
- * moments at which a rule ends, which is all they depend on.
- */
+/** Judges flows of the past by a policy. */
 export class ReplayJudge {
   readonly #settings: ReplaySettings;
-  /** When rules end, ascending. */
-  readonly #moments: readonly number[];
+  readonly #memo: RulingMemo;
   readonly #groups: SourceGroups;
-  readonly #sources = new Map<string, Source | null>();
-  readonly #hosts = new Map<string, Host | null>();
+  readonly #groupsOf = new Map<string, readonly string[]>();
   readonly #guarded = new Map<string, GuardWord>();
 
   constructor(settings: ReplaySettings) {
     this.#settings = settings;
+    this.#memo = new RulingMemo(settings.parsed, settings.policy);
     this.#groups = new SourceGroups(settings.parsed.sources);
-    const ends = settings.parsed.rules.flatMap(rule => (rule.untilMs === null ? [] : [rule.untilMs]));
-    this.#moments = [...new Set(ends)].sort((a, b) => a - b);
   }
 
   judge(flow: SeenFlow): Judged | Unjudged {
-    const source = remembered(this.#sources, flow.source, text => this.#readSource(text));
+    const source = this.#memo.source(flow.source);
     if (source === null) return 'source';
-    const { groups } = source;
+    const groups = remembered(this.#groupsOf, flow.source, () => this.#groups.of(source.address));
     // Without a name there is nothing to judge by: what was said stays.
     if (flow.hostname === null) return { hostname: null, verdict: flow, groups };
-    const host = remembered(this.#hosts, flow.hostname, readHost);
+    const host = this.#memo.host(flow.hostname);
     if (host === null) return 'hostname';
-    const ruling = this.#rule(host, flow, source);
+    const nowMs = this.#settings.atMs ?? flow.timeMs ?? this.#settings.nowMs;
+    const ruling = this.#memo.decide(host, flow.port, source, nowMs);
     return { hostname: host.hostname, verdict: this.#verdict(ruling, flow), groups };
-  }
-
-  #rule(host: Host, { port, timeMs }: SeenFlow, { address, sourceClass }: Source): Ruling {
-    const nowMs = this.#settings.atMs ?? timeMs ?? this.#settings.nowMs;
-    const key = (sourceClass * (this.#moments.length + 1) + this.#span(nowMs)) * PORTS + port;
-    let ruling = host.rulings.get(key);
-    if (ruling === undefined) {
-      ruling = this.#settings.policy.decide({ hostname: host.hostname, port, source: address, nowMs });
-      if (host.rulings.size >= MAX_MEMORY) host.rulings.clear();
-      host.rulings.set(key, ruling);
-    }
-    return ruling;
-  }
-
-  /** How many rules' ends have passed. */
-  #span(nowMs: number): number {
-    let low = 0;
-    let high = this.#moments.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (nowMs >= (this.#moments[middle] ?? 0)) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 
   /** The policy's ruling, and what would speak against the flow besides: what did so before, and the guard. */
@@ -136,27 +95,4 @@ export class ReplayJudge {
     const address = IpAddress.parse(text);
     return address === null ? 'ok' : this.#settings.guard(address);
   }
-
-  #readSource(text: string): Source | null {
-    const address = IpAddress.parse(text);
-    if (address === null) return null;
-    const sourceClass = this.#settings.policy.sourceClass(address);
-    return { address, sourceClass, groups: this.#groups.of(address) };
-  }
-}
-
-function readHost(text: string): Host | null {
-  const parsed = parseHostname(text);
-  return parsed.ok ? { hostname: parsed.hostname, rulings: new Map() } : null;
-}
-
-/** A look-up that is made once a text, as long as there are not too many of them. */
-function remembered<T>(memory: Map<string, T>, text: string, make: (text: string) => T): T {
-  let value = memory.get(text);
-  if (value === undefined) {
-    value = make(text);
-    if (memory.size >= MAX_MEMORY) memory.clear();
-    memory.set(text, value);
-  }
-  return value;
 }

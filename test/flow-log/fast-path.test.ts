@@ -5,7 +5,7 @@ import { PlainRecordReader } from '../../src/flow-log/plain-record.ts';
 import { PlainTextReader } from '../../src/flow-log/plain-text-record.ts';
 import { readTextRecord } from '../../src/flow-log/text-record.ts';
 import { close, decision } from '../observe/support.ts';
-import { readLog, seen, written } from './support.ts';
+import { readLog, seen, written, writtenFolded } from './support.ts';
 
 const plainJson = new PlainRecordReader();
 const plainText = new PlainTextReader(443);
@@ -26,9 +26,11 @@ const event = fc
     reason: fc.option(fc.constantFrom('not_allowed', 'ech')),
     rule: fc.option(text),
     detail: fc.option(fc.constantFrom('server-name-count')),
+    ech: fc.boolean(),
     timeMs: fc.integer({ min: 0, max: 4e12 }),
   })
   .map(fields => decision(fields));
+const folded = fc.constantFrom(0, 0, 1, 41);
 /** Damage: some bytes of a line replaced by others, left out or doubled. */
 const damage = fc.array(
   fc.tuple(fc.nat(600), fc.nat(20), fc.constantFrom('', ' ', '"', '\\', ',', '}', '\r', 'é', '0', 'a', '=')),
@@ -46,8 +48,10 @@ describe('what the fast path takes, the slow one reads the same', () => {
   test('in JSON', () => {
     let taken = 0;
     fc.assert(
-      fc.property(event, damage, (decided, hurts) => {
-        const line = damaged(written('json', decided).join(''), hurts).split('\n', 1).join('');
+      fc.property(event, folded, damage, (decided, more, hurts) => {
+        const line = damaged(writtenFolded('json', more, decided).join(''), hurts)
+          .split('\n', 1)
+          .join('');
         const fast = plainJson.read(`${Buffer.from(line).toString('latin1')}\n`, 0);
         if (fast === null) return;
         taken++;
@@ -61,8 +65,10 @@ describe('what the fast path takes, the slow one reads the same', () => {
   test('in text', () => {
     let taken = 0;
     fc.assert(
-      fc.property(event, damage, (decided, hurts) => {
-        const line = damaged(written('text', decided).join(''), hurts).split('\n', 1).join('');
+      fc.property(event, folded, damage, (decided, more, hurts) => {
+        const line = damaged(writtenFolded('text', more, decided).join(''), hurts)
+          .split('\n', 1)
+          .join('');
         const fast = plainText.read(`${Buffer.from(line).toString('latin1')}\n`, 0);
         if (fast === null) return;
         taken++;
@@ -84,9 +90,13 @@ describe('the fast path takes what the daemon writes', () => {
     ['an allowed flow', decision({ state: 'MATCHED', action: 'allow', reason: null, rule: 'api' })],
     ['a flow without a name', decision({ hostname: null, dstIp: null, reason: 'no_hostname' })],
     ['a malformed one', decision({ hostname: null, reason: 'malformed_hello', detail: 'server-name-count' })],
+    ['one with ECH', decision({ ech: true })],
   ])('%s', (_, decided) => {
-    expect(plainJson.read(written('json', decided).join(''), 0)).toMatchObject({ state: decided.state });
-    expect(plainText.read(written('text', decided).join(''), 0)).toMatchObject({ state: decided.state });
+    for (const more of [0, 41]) {
+      const expected = { state: decided.state, flows: more + 1 };
+      expect(plainJson.read(writtenFolded('json', more, decided).join(''), 0)).toMatchObject(expected);
+      expect(plainText.read(writtenFolded('text', more, decided).join(''), 0)).toMatchObject(expected);
+    }
   });
 });
 
@@ -107,6 +117,7 @@ test('any decision comes back from either format as it went in', () => {
           action: decided.action,
           reason: decided.reason,
           rule: absent(decided.rule),
+          ech: decided.ech,
         }),
       );
       const log = whole
@@ -117,7 +128,7 @@ test('any decision comes back from either format as it went in', () => {
         .flatMap(decided => [...written('text', decided), ...written('text', close())])
         .join('');
       expect(readLog(textLog, { chunkBytes }).flows).toEqual(
-        expected.map(flow => ({ ...flow, action: null, port: 443 })),
+        expected.map(flow => ({ ...flow, action: null, port: 443, ech: false })),
       );
     }),
     { numRuns: 300 },

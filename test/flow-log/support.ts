@@ -20,10 +20,19 @@ export function readLog(
 
 /** The lines that the daemon writes for events, each with its newline. */
 export function written(format: LogFormat, ...events: readonly (DecisionEvent | CloseEvent)[]): string[] {
+  return writtenFolded(format, 0, ...events);
+}
+
+/** The same, each standing for `suppressed` more. */
+export function writtenFolded(
+  format: LogFormat,
+  suppressed: number,
+  ...events: readonly (DecisionEvent | CloseEvent)[]
+): string[] {
   const lines = new FlowLines({ format, gateway: 'nv-transit-egress' });
   for (const event of events) {
-    if ('end' in event) lines.closed(event, 0);
-    else lines.decided(event, 0);
+    if ('end' in event) lines.closed(event, suppressed);
+    else lines.decided(event, suppressed);
   }
   return linesIn(bytesIn(lines.take().lines));
 }

@@ -1,4 +1,4 @@
-import { loadDaemonConfig, loadPolicy } from '../../config/load.ts';
+import { loadPolicy } from '../../config/load.ts';
 import { defaultsFromEnv } from '../../config/policy-defaults.ts';
 import { parseDate } from '../../config/scalars.ts';
 import { makeGuard } from '../../dataplane/guard.ts';
@@ -7,7 +7,8 @@ import { Policy } from '../../policy/policy.ts';
 import { Replay } from '../../policy/replay.ts';
 import { asciiJson } from '../ascii-json.ts';
 import { listOption, type Options, type RunCommand, textOption } from '../command.ts';
-import { type Io, UsageError } from '../io.ts';
+import { readDestinations } from '../destinations.ts';
+import { UsageError } from '../io.ts';
 import { readFlows } from '../read-flows.ts';
 import { formatReplay } from '../replay-text.ts';
 import { requireLoaded } from '../require-loaded.ts';
@@ -20,13 +21,9 @@ export const replay: RunCommand = async (_args, options, io) => {
   if (names.length === 0) throw new UsageError('--from is missing: name logs, or - for standard input');
   const nowMs = Date.now();
   const atMs = parseMoment(options, nowMs);
-  const { policy: parsed } = requireLoaded(
-    await loadPolicy(file, Date.now(), defaultsFromEnv(io.env)),
-    file,
-    io,
-  );
+  const { policy: parsed } = requireLoaded(await loadPolicy(file, nowMs, defaultsFromEnv(io.env)), file, io);
   const policy = Policy.from(compilePolicy(parsed));
-  const guard = makeGuard(await exceptions(options, io), []);
+  const guard = makeGuard(await readDestinations(options, io), []);
   const past = new Replay({ parsed, policy, atMs, nowMs, guard: address => guard.judge(address) });
   const { records } = await readFlows(names, options, io, flow => past.add(flow));
   const report = past.report();
@@ -43,11 +40,4 @@ function parseMoment(options: Options, nowMs: number): number | null {
   const parsed = parseDate(text, 'start');
   if (!parsed.ok) throw new UsageError(`--at ${text}: ${parsed.message} (${parsed.fix}, or now)`);
   return parsed.value;
-}
-
-/** `destinations` of the daemon that will run the policy, where its configuration is named. */
-async function exceptions(options: Options, io: Io) {
-  const file = textOption(options, 'config');
-  if (file === undefined) return { allow: [], deny: [] };
-  return requireLoaded(await loadDaemonConfig(file), file, io).config.destinations;
 }
