@@ -39,18 +39,16 @@ export function endsLine(text: string, offset: number): boolean {
   return /^(?:[ \t]*|[ \t]+#.*|#.*)$/.test(text.slice(offset, nextLine(text, offset)).trimEnd());
 }
 
-/** Puts whole lines after the line of `offset`, with the line breaks that the text has there. */
-export function insertLines(text: string, offset: number, lines: readonly string[]): Splice {
+/** Puts whole lines, which have no breaks, after the line of `offset`. */
+export function insertLines(text: string, offset: number, lines: readonly string[], eol: string): Splice {
   const at = nextLine(text, offset);
-  const eol = lineBreak(text, at);
   const isAfterBreak = at === 0 || text[at - 1] === '\n';
   const block = lines.join(eol);
   return { start: at, end: at, text: isAfterBreak ? block + eol : eol + block };
 }
 
-/** The line break before `offset`, else the first of the text, else a newline. */
-function lineBreak(text: string, offset: number): string {
-  const before = text.lastIndexOf('\n', offset - 1);
-  const at = offset > 0 && before >= 0 ? before : text.indexOf('\n');
-  return at > 0 && text[at - 1] === '\r' ? '\r\n' : '\n';
+/** The first line break of a text; a newline where it has none. */
+export function lineBreakOf(text: string): string {
+  const newline = text.indexOf('\n');
+  return newline > 0 && text[newline - 1] === '\r' ? '\r\n' : '\n';
 }

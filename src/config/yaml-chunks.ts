@@ -5,7 +5,15 @@ export interface SplitText {
   /** Offsets in the skeleton from here on lie `removed` further on in the text. */
   readonly cut: number;
   readonly removed: number;
-  readonly chunks: readonly { readonly start: number; readonly end: number }[];
+  readonly chunks: readonly Chunk[];
+}
+
+interface Chunk {
+  readonly start: number;
+  readonly end: number;
+  /** The index of its first rule, and how many it has. */
+  readonly first: number;
+  readonly rules: number;
 }
 
 /** Short runs keep the garbage young: parsing 100 000 rules in one piece spends a third of its time collecting it. */
@@ -42,9 +50,10 @@ export function splitRules(text: string): SplitText | null {
     starts.push(at);
   }
   if (starts.length === 0) return null;
-  const chunks: { start: number; end: number }[] = [];
-  for (let i = 0; i < starts.length; i += RULES_A_CHUNK) {
-    chunks.push({ start: starts[i] ?? 0, end: starts[i + RULES_A_CHUNK] ?? at });
+  const chunks: Chunk[] = [];
+  for (let first = 0; first < starts.length; first += RULES_A_CHUNK) {
+    const rules = Math.min(RULES_A_CHUNK, starts.length - first);
+    chunks.push({ start: starts[first] ?? 0, end: starts[first + rules] ?? at, first, rules });
   }
   return { skeleton: text.slice(0, cut) + text.slice(at), cut, removed: at - cut, chunks };
 }

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type DocumentPath, formatPath } from './diagnostics.ts';
 import { LineTable } from './line-table.ts';
-import { applySplices } from './text-splice.ts';
-import { offsetOf, parseYaml, toValue, type YamlResult } from './yaml-document.ts';
+import { applySplices, lineBreakOf } from './text-splice.ts';
+import { offsetOf, parseYaml } from './yaml-document.ts';
+import { type EditPart, partFor } from './yaml-edit-part.ts';
+import { readYaml } from './yaml-source.ts';
 import { EditRefusal, splicesFor, type YamlEdit } from './yaml-splices.ts';
 
 export type YamlEditResult =
@@ -10,39 +12,57 @@ export type YamlEditResult =
   /** The text is laid out in a way that cannot be edited in place. Lines and columns count from 1. */
   | { readonly ok: false; readonly line: number; readonly col: number; readonly message: string };
 
+/** From here on a text is edited by the part that an edit concerns: parsing takes most of the time. */
+const LARGE_TEXT = 16 * 1024;
+const NO_YAML = 'is no YAML that can be edited';
+
 /**
  * Edits a text in place: every byte stays but for the lines that say what changes. The new text is read back, and its
  * values must be the old ones with the edits applied, nothing more; otherwise the edit is refused.
  */
-export function editYaml(text: string, edits: readonly YamlEdit[]): YamlEditResult {
-  let current = text;
+export function editYaml(
+  text: string,
+  edits: readonly YamlEdit[],
+  largeText: number = LARGE_TEXT,
+): YamlEditResult {
+  const bom = text.startsWith('\uFEFF') ? '\uFEFF' : '';
+  let body = text.slice(bom.length);
+  let values = asTree(valuesOf(body));
+  if (values === undefined) return refuse(body, 0, NO_YAML);
   for (const edit of edits) {
-    const edited = editOnce(current, edit);
+    values = applyEdit(values, edit);
+    const edited = editOnce(body, edit, values, largeText);
     if (!edited.ok) return edited;
-    current = edited.text;
+    body = edited.text;
   }
-  return { ok: true, text: current };
+  return { ok: true, text: bom + body };
 }
 
-function editOnce(text: string, edit: YamlEdit): YamlEditResult {
-  const bom = text.startsWith('\uFEFF') ? '\uFEFF' : '';
-  const body = text.slice(bom.length);
-  const before = parseYaml(body);
-  const values = valuesOf(before);
-  if (!before.ok || values === undefined) return refuse(body, 0, 'is no YAML that can be edited');
+/** The text with one edit, so that it says `expected`. */
+function editOnce(text: string, edit: YamlEdit, expected: unknown, largeText: number): YamlEditResult {
+  const part = text.length < largeText ? null : partFor(text, edit);
+  const edited = part === null ? null : editPart(text, part, expected);
+  // Whatever stands against it in a part is judged by the whole.
+  return edited?.ok === true ? edited : editPart(text, { text, edit, place: offset => offset }, expected);
+}
+
+function editPart(text: string, part: EditPart, expected: unknown): YamlEditResult {
+  const parsed = parseYaml(part.text);
+  if (!parsed.ok) return refuse(text, 0, NO_YAML);
   try {
-    const after = applySplices(body, splicesFor(body, before.document, edit));
-    const expected = applyEdit(asTree(values), edit);
-    if (isDeepStrictEqual(asTree(valuesOf(parseYaml(after))), expected))
-      return { ok: true, text: bom + after };
-    return refuse(
-      body,
-      offsetOf(before.document, edit.path, 'key'),
-      `changing ${formatPath(edit.path)} here would change something else as well`,
-    );
+    const splices = splicesFor(part.text, parsed.document, part.edit, lineBreakOf(text)).map(splice => ({
+      start: part.place(splice.start),
+      end: part.place(splice.end),
+      text: splice.text,
+    }));
+    const edited = applySplices(text, splices);
+    if (isDeepStrictEqual(asTree(valuesOf(edited)), expected)) return { ok: true, text: edited };
+    const { path } = part.edit;
+    const message = `changing ${formatPath(path)} here would change something else as well`;
+    return refuse(text, part.place(offsetOf(parsed.document, path, 'key')), message);
   } catch (error) {
     if (!(error instanceof EditRefusal)) throw error;
-    return refuse(body, error.offset, error.message);
+    return refuse(text, part.place(error.offset), error.message);
   }
 }
 
@@ -50,9 +70,10 @@ function refuse(text: string, offset: number, message: string): YamlEditResult {
   return { ok: false, ...new LineTable(text).position(offset), message };
 }
 
-function valuesOf(parsed: YamlResult): unknown {
-  const values = parsed.ok ? toValue(parsed.document) : parsed;
-  return values.ok ? values.value : undefined;
+/** Undefined for what is no YAML. */
+function valuesOf(text: string): unknown {
+  const read = readYaml(text);
+  return read.ok ? read.source.value : undefined;
 }
 
 /** What aliases share is copied: an edit must not reach it by another way. */

@@ -24,6 +24,8 @@ export type YamlEdit =
   | { readonly kind: 'append'; readonly path: DocumentPath; readonly values: readonly YamlValue[] }
   | { readonly kind: 'removeItems'; readonly path: DocumentPath; readonly indices: readonly number[] };
 
+type Append = Pick<Extract<YamlEdit, { kind: 'append' }>, 'path' | 'values'>;
+
 /** An edit that this text is not laid out for; `offset` is where somebody has to look. */
 export class EditRefusal extends Error {
   readonly offset: number;
@@ -34,15 +36,15 @@ export class EditRefusal extends Error {
   }
 }
 
-/** What has to change in the text for one edit. Throws EditRefusal. */
-export function splicesFor(text: string, document: Document.Parsed, edit: YamlEdit): Splice[] {
+/** What has to change in the text for one edit; new lines end in `eol`. Throws EditRefusal. */
+export function splicesFor(text: string, document: Document.Parsed, edit: YamlEdit, eol: string): Splice[] {
   switch (edit.kind) {
     case 'set':
-      return setValue(text, document, edit);
+      return setValue(text, document, edit, eol);
     case 'unset':
       return removePair(text, document, edit.path);
     case 'append':
-      return appendItems(text, document, edit.path, edit.values);
+      return appendItems(text, document, edit, eol);
     case 'removeItems':
       return removeItems(text, document, edit.path, edit.indices);
     default:
@@ -54,6 +56,7 @@ function setValue(
   text: string,
   document: Document.Parsed,
   { path, value, after }: Extract<YamlEdit, { kind: 'set' }>,
+  eol: string,
 ): Splice[] {
   const map = mapAt(document, path.slice(0, -1));
   const key = String(path.at(-1));
@@ -64,7 +67,7 @@ function setValue(
   const written = `${key}: ${inlineYaml(value)}`;
   const end = contentEnd(neighbour);
   if (map.flow === true) return [{ start: end, end, text: `, ${written}` }];
-  return [insertLines(text, end, [`${columnOf(text, startOf(map))}${written}`])];
+  return [insertLines(text, end, [`${columnOf(text, startOf(map))}${written}`], eol)];
 }
 
 function replaceScalar(text: string, node: unknown, path: DocumentPath, value: string): Splice {
@@ -93,19 +96,19 @@ function removePair(text: string, document: Document.Parsed, path: DocumentPath)
 function appendItems(
   text: string,
   document: Document.Parsed,
-  path: DocumentPath,
-  values: readonly YamlValue[],
+  { path, values }: Append,
+  eol: string,
 ): Splice[] {
   const seq = seqAt(document, path);
   const [start, end] = rangeOf(seq);
   const last = seq.items.at(-1);
-  if (last === undefined) return fillEmpty(text, document, path, values);
+  if (last === undefined) return fillEmpty(text, document, { path, values }, eol);
   const lastEnd = contentEnd(last);
   if (seq.flow !== true) {
     const indent = columnOf(text, start);
     const isSpaced = seq.items.length > 1 && hasBlankLineBefore(text, startOf(last));
     const lines = values.flatMap(value => [...(isSpaced ? [''] : []), ...blockItem(value, indent)]);
-    return [insertLines(text, lastEnd, lines)];
+    return [insertLines(text, lastEnd, lines, eol)];
   }
   const comma = commaAfter(text, lastEnd, end);
   const isAloneOnLine = beginsLine(text, startOf(last)) && endsLine(text, comma ?? lastEnd);
@@ -116,17 +119,12 @@ function appendItems(
     const isLast = i === values.length - 1;
     return `${indent}${inlineYaml(value)}${isLast && comma === null ? '' : ','}`;
   });
-  const added = insertLines(text, comma ?? lastEnd, lines);
+  const added = insertLines(text, comma ?? lastEnd, lines, eol);
   return comma === null ? [{ start: lastEnd, end: lastEnd, text: ',' }, added] : [added];
 }
 
 /** `rules: []` becomes a block list where its map is one, else it is filled between the brackets. */
-function fillEmpty(
-  text: string,
-  document: Document.Parsed,
-  path: DocumentPath,
-  values: readonly YamlValue[],
-): Splice[] {
+function fillEmpty(text: string, document: Document.Parsed, { path, values }: Append, eol: string): Splice[] {
   const [start, end] = rangeOf(seqAt(document, path));
   if (!/^\[[ \t]*\]$/.test(text.slice(start, end))) {
     throw new EditRefusal(start, `${formatPath(path)} holds a comment and nothing else`);
@@ -138,7 +136,7 @@ function fillEmpty(
   const indent = `${columnOf(text, startOf(map))}  `;
   const blanks = /[ \t]*$/.exec(text.slice(0, start))?.[0].length ?? 0;
   const lines = values.flatMap(value => blockItem(value, indent));
-  return [{ start: start - blanks, end, text: '' }, insertLines(text, end, lines)];
+  return [{ start: start - blanks, end, text: '' }, insertLines(text, end, lines, eol)];
 }
 
 function removeItems(

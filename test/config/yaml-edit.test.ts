@@ -12,6 +12,8 @@ const valuesIn = (text: string): unknown => parse(text.replace(/^\uFEFF/, ''));
 
 function edited(text: string, ...edits: YamlEdit[]): string {
   const result = editYaml(text, edits);
+  // Small texts are edited as large ones are, too.
+  expect(editYaml(text, edits, 0)).toEqual(result);
   if (!result.ok) throw new Error(`${result.line}:${result.col}: ${result.message}\n${text}`);
   return result.text;
 }
