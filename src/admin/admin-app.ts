@@ -92,6 +92,7 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   function recordRefusal(context: Context, why: string): void {
     daemon.audit.record({
       action: `${context.req.method} ${context.req.path}`,
+      dryRun: false,
       result: 'refused',
       refusal: why,
       ...requesterOf(context, guard.token),

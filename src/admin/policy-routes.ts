@@ -60,7 +60,8 @@ export function policyRoutes(changes: PolicyChanges, token: string | null): Hono
       const error = 'If-Match is needed: the ETag of the policy that this one replaces (GET /api/v1/policy)';
       return context.json({ error }, 428);
     }
-    const body = await context.req.text();
+    const body = decoded(await context.req.arrayBuffer());
+    if (body === null) return context.json({ error: 'the body is not UTF-8 text' }, 400);
     return answer(context, { kind: 'replace', file: context.req.query('file') ?? null, text: body }, false);
   });
 
@@ -99,6 +100,14 @@ export function policyRoutes(changes: PolicyChanges, token: string | null): Hono
   }
 
   return routes;
+}
+
+function decoded(bytes: ArrayBuffer): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
 }
 
 /** As all errors are answered. */

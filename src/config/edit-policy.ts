@@ -86,10 +86,8 @@ async function judge(
 /** The same file with another text, and the byte order mark it had. */
 export function withText(source: SourceFile, text: string): SourceFile {
   if (text === source.text) return source;
-  const encoded = new TextEncoder().encode(text);
-  const mark = [0xef, 0xbb, 0xbf];
-  if (!mark.every((byte, i) => source.bytes[i] === byte)) return { ...source, text, bytes: encoded };
-  return { ...source, text, bytes: Uint8Array.from([...mark, ...encoded]) };
+  const hadMark = [0xef, 0xbb, 0xbf].every((byte, i) => source.bytes[i] === byte);
+  return { ...source, text, bytes: new TextEncoder().encode(hadMark ? `\uFEFF${text}` : text) };
 }
 
 function planEdits(

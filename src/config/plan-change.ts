@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { formatDiagnostic } from './diagnostics.ts';
-import { type PlanResult, planPolicyEdit, planReplacement, withText } from './edit-policy.ts';
+import { type PlanResult, planPolicyEdit, planReplacement } from './edit-policy.ts';
 import { type Diff, unifiedDiff } from './line-diff.ts';
 import type { PolicyDefaults } from './policy-defaults.ts';
 import type { PolicyEdit } from './policy-edit.ts';
@@ -14,14 +14,15 @@ export interface PolicyReplacement {
   readonly kind: 'replace';
   /** The name of a file in a directory of policies; null: the one file that the policy is. */
   readonly file: string | null;
+  /** With its byte order mark, if it has one. */
   readonly text: string;
 }
 
 /** A change that is ready to be written. Plain data: it is worked out in a thread of its own. */
 export interface PlannedChange {
   readonly ok: true;
-  /** What `If-Match` is held against: the hash of the whole policy, of a replacement that of its file. */
-  readonly etag: string;
+  /** What `If-Match` may say: the hash of the whole policy or, where that is one file, of that; of a replacement that of its file. */
+  readonly etags: readonly [string, ...string[]];
   /** Hashes of the whole policy. */
   readonly before: string;
   readonly after: string;
@@ -62,7 +63,9 @@ export async function planChange(
   if (!read.ok) return { ok: false, reason: 'missing', errors: [formatDiagnostic(read.diagnostic)] };
   const sources = read.value;
   if (change.kind !== 'replace') {
-    return finish(sources, hashSources(sources), await planPolicyEdit(sources, change, nowMs, defaults));
+    const own = sources.files.length === 1 ? sources.files.map(({ bytes }) => sha256Of(bytes)) : [];
+    const plan = await planPolicyEdit(sources, change, nowMs, defaults);
+    return finish(sources, [hashSources(sources), ...own], plan);
   }
   const { files } = sources;
   const target = files.find(({ file }) =>
@@ -71,22 +74,26 @@ export async function planChange(
   if (target === undefined) {
     return { ok: false, reason: 'missing', errors: [whichFile(path, files, change.file)] };
   }
-  const edited = files.map(source => (source === target ? withText(source, change.text) : source));
+  const edited = files.map(source => (source === target ? replaced(source, change.text) : source));
   const plan = await planReplacement(sources, { ...sources, files: edited }, nowMs, defaults);
-  return finish(sources, sha256Of(target.bytes), plan);
+  return finish(sources, [sha256Of(target.bytes)], plan);
 }
 
-function finish(sources: PolicySources, etag: string, result: PlanResult): ChangePlan {
+function replaced({ file }: SourceFile, text: string): SourceFile {
+  return { file, text: text.replace(/^\uFEFF/, ''), bytes: new TextEncoder().encode(text) };
+}
+
+function finish(sources: PolicySources, etags: PlannedChange['etags'], result: PlanResult): ChangePlan {
   if (!result.ok) return { ok: false, reason: 'invalid', errors: bounded(result.errors) };
   const { plan } = result;
   const changed = sources.files.flatMap((source, i) => {
     const edited = plan.sources.files[i] ?? source;
-    return edited === source || edited.text === source.text ? [] : [{ source, edited }];
+    return Buffer.compare(edited.bytes, source.bytes) === 0 ? [] : [{ source, edited }];
   });
   const diffs = changed.map(({ source, edited }) => unifiedDiff(source.file, source.text, edited.text));
   return {
     ok: true,
-    etag,
+    etags,
     before: hashSources(sources),
     after: hashSources(plan.sources),
     writes: changed.map(({ source, edited }) => ({

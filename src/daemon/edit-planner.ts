@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ChangePlan, PolicyChange } from '../config/plan-change.ts';
 import type { PolicyDefaults } from '../config/policy-defaults.ts';
+import { affordableHeapMb } from './policy-loader.ts';
 
 /** What the thread is asked. */
 export interface EditJob {
@@ -9,9 +10,6 @@ export interface EditJob {
   readonly nowMs: number;
   readonly defaults: PolicyDefaults;
 }
-
-/** The thread's heap at most; an edit of 100 000 rules takes a third of it. */
-const HEAP_MB = 2_048;
 
 /**
  * Works out a change of the policy in a thread of its own, so that nothing else waits however large the policy is. What
@@ -26,7 +24,7 @@ export async function planInThread(
   const thread = new Worker(new URL('./edit-thread.js', import.meta.url), {
     name: 'sallyport-edit',
     workerData: job,
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    resourceLimits: { maxOldGenerationSizeMb: affordableHeapMb() },
   });
   thread.unref();
   return new Promise(resolve => {

@@ -67,17 +67,18 @@ export class PolicyEditor implements PolicyChanges {
     const outcome = planned.ok
       ? await this.#make(planned, change, request)
       : refused(planned.reason, planned.errors, '');
-    if (!request.dryRun) this.#record(change, request, planned, outcome);
+    this.#record(change, request, planned, outcome);
     return outcome;
   }
 
   async #make(planned: PlannedChange, change: PolicyChange, request: ChangeRequest): Promise<ChangeOutcome> {
     const report = reportOf(planned);
     const { ifMatch, dryRun, force } = request;
-    if (ifMatch !== null && !ifMatch.includes(planned.etag)) {
+    const [etag] = planned.etags;
+    if (ifMatch !== null && !planned.etags.some(each => ifMatch.includes(each))) {
       return refused(
         'changed',
-        [`the policy is not the one that was meant: it has the hash ${planned.etag}`],
+        [`the policy is not the one that was meant: it has the hash ${etag}`],
         report.diff,
       );
     }
@@ -86,7 +87,7 @@ export class PolicyEditor implements PolicyChanges {
       const obstacles = await this.#obstacles(change.source);
       if (obstacles.length > 0) return refused('not_ready', obstacles, report.diff);
     }
-    if (dryRun) return { ...report, result: 'planned', etag: planned.etag };
+    if (dryRun) return { ...report, result: 'planned', etag };
     return this.#apply(planned, report);
   }
 
@@ -139,11 +140,18 @@ export class PolicyEditor implements PolicyChanges {
     return failures;
   }
 
-  #record(change: PolicyChange, { by }: ChangeRequest, planned: ChangePlan, outcome: ChangeOutcome): void {
-    if (outcome.result === 'planned') return;
+  #record(
+    change: PolicyChange,
+    { by, dryRun }: ChangeRequest,
+    planned: ChangePlan,
+    outcome: ChangeOutcome,
+  ): void {
     const isRefused = outcome.result === 'refused';
+    // Commands plan before they change: what is refused is refused there.
+    if (outcome.result === 'planned' || (dryRun && !isRefused)) return;
     this.#options.audit?.record({
       action: actionOf(change),
+      dryRun,
       result: outcome.result,
       refusal: isRefused ? `${outcome.refusal}: ${outcome.errors.at(-1) ?? ''}` : null,
       ...by,

@@ -132,7 +132,7 @@ export class PolicyLoader {
 }
 
 /** Half of what this process may use, a gigabyte at most. */
-function affordableHeapMb(): number {
+export function affordableHeapMb(): number {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return Math.min(1024, Math.floor(memory / 2 / MIB));
 }

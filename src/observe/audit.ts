@@ -10,6 +10,8 @@ const MAX_CHARS = 128;
 export interface AuditEntry {
   /** What was asked for: `mode`, `allow`, `POST /-/reload`. */
   readonly action: string;
+  /** Nothing would have been written, had it not been refused. */
+  readonly dryRun: boolean;
   readonly result: 'applied' | 'unchanged' | 'refused';
   /** Why it was refused; null when it was not. */
   readonly refusal: string | null;
@@ -64,10 +66,11 @@ function messageOf({ action, result, refusal, user, peer }: AuditEntry): string 
 }
 
 function fieldsOf(entry: AuditEntry): LogFields {
-  const { action, result, refusal, peer, auth, user, before, after, added, removed, changes } = entry;
+  const { action, dryRun, result, refusal, peer, auth, user, before, after, added, removed, changes } = entry;
   return {
     event: 'audit',
     action: bounded(action),
+    dry_run: dryRun,
     result,
     refusal: refusal === null ? null : bounded(refusal),
     peer,

@@ -98,6 +98,16 @@ describe('PUT /api/v1/policy', () => {
     ]);
   });
 
+  it('takes UTF-8 only', async () => {
+    const app = adminApp(new FakeDaemon(), { isLoopback: true, token: null });
+    const response = await app.request(`http://${HOST}/api/v1/policy`, {
+      method: 'PUT',
+      headers: { host: HOST, 'if-match': '*' },
+      body: Uint8Array.from([0x61, 0xff]),
+    });
+    expect([response.status, await response.json()]).toEqual([400, { error: 'the body is not UTF-8 text' }]);
+  });
+
   it('takes more than other requests do', async () => {
     const daemon = new FakeDaemon();
     const body = '#'.repeat(1024 * 1024);

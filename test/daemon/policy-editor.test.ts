@@ -73,6 +73,7 @@ describe('a change', () => {
     expect(audited).toEqual([
       {
         action: 'mode',
+        dryRun: false,
         result: 'applied',
         refusal: null,
         peer: '127.0.0.1:5',
@@ -107,6 +108,23 @@ describe('a change', () => {
       notes: ['mode is observe already'],
     });
     expect(reloads).toEqual([]);
+  });
+
+  it('that is refused is recorded when it is planned, for commands go no further', async () => {
+    const { editor, audited } = editorOf({ obstacles: async () => ['no weekend was watched'] });
+    await editor.change(enforce, asked({ dryRun: true, force: false }));
+    expect(audited).toMatchObject([{ action: 'mode', dryRun: true, result: 'refused' }]);
+  });
+
+  it('keeps a byte order mark, or takes the one that is given', async () => {
+    writeFileSync(path, `\uFEFF${OBSERVE}`);
+    const { editor } = editorOf({ reload: null });
+    expect(await editor.change(enforce, asked())).toMatchObject({ result: 'applied' });
+    expect(readFileSync(path, 'utf8')).toBe(`\uFEFF${ENFORCE}`);
+    expect(await editor.change(put(ENFORCE), asked())).toMatchObject({ result: 'applied', changes: [] });
+    expect(readFileSync(path, 'utf8')).toBe(ENFORCE);
+    expect(await editor.change(put(`\uFEFF${ENFORCE}`), asked())).toMatchObject({ result: 'applied' });
+    expect(readFileSync(path, 'utf8')).toBe(`\uFEFF${ENFORCE}`);
   });
 
   it('is refused when the policy is another than was meant', async () => {

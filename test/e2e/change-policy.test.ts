@@ -89,7 +89,11 @@ describe('changing the policy of a running daemon', () => {
   it('enforce is refused while nothing speaks for it, and said in the audit', async () => {
     const daemon = await start();
     const { code, stderr } = await run(daemon, 'mode', 'enforce', '--yes');
-    expect([code, stderr]).toEqual([1, expect.stringContaining('--force enforces all the same')]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('no traffic was seen\n')]);
+    expect(stderr).toContain('--force enforces all the same');
+    expect(await audits(daemon, 1)).toMatchObject([
+      { action: 'mode', result: 'refused', refusal: expect.stringContaining('not_ready') },
+    ]);
     expect(readFileSync(daemon.policyPath, 'utf8')).toBe(POLICY);
   });
 

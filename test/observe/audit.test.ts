@@ -5,6 +5,7 @@ import { MemoryDestination } from './support.ts';
 
 const APPLIED: AuditEntry = {
   action: 'mode',
+  dryRun: false,
   result: 'applied',
   refusal: null,
   peer: '127.0.0.1:5',
@@ -41,6 +42,7 @@ describe('the audit trail', () => {
         event: 'audit',
         gateway: 'gw',
         action: 'mode',
+        dry_run: false,
         result: 'applied',
         refusal: null,
         peer: '127.0.0.1:5',
