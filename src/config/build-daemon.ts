@@ -87,7 +87,7 @@ function buildHosts(
   return hosts;
 }
 
-function checkListeners({ listeners, admin }: DaemonConfig, faults: ValueFault[]): void {
+function checkListeners({ listeners, admin, dataplane }: DaemonConfig, faults: ValueFault[]): void {
   for (const [i, listener] of listeners.entries()) {
     const earlier = listeners.slice(0, i);
     const sameName = earlier.findIndex(other => other.name === listener.name);
@@ -99,6 +99,21 @@ function checkListeners({ listeners, admin }: DaemonConfig, faults: ValueFault[]
     if (sameAddress !== undefined) {
       const message = `${formatSocketAddress(listener)} is taken by listener ${sameAddress.name}`;
       faults.push({ path: ['listeners', i, 'address'], message, fix: 'choose another port' });
+    }
+  }
+  for (const [i, listener] of listeners.entries()) {
+    if (listener.kind !== 'transparent') continue;
+    if (listener.sourceAddress === 'keep' && listener.intercept !== 'tproxy') {
+      const message = "the client's address can be kept only with intercept: tproxy";
+      faults.push({
+        path: ['listeners', i, 'sourceAddress'],
+        message,
+        fix: 'write own, or intercept: tproxy',
+      });
+    }
+    if (listener.intercept === 'tproxy' && dataplane === 'portable') {
+      const message = 'the portable data plane knows no tproxy';
+      faults.push({ path: ['listeners', i, 'intercept'], message, fix: 'write dataplane: auto' });
     }
   }
   const taken = listeners.find(listener => addressesCollide(listener, admin));

@@ -21,8 +21,10 @@ export interface SniListener extends ListenerBase {
 /** Intercepted traffic. */
 export interface TransparentListener extends ListenerBase {
   readonly kind: 'transparent';
-  readonly intercept: 'redirect';
+  readonly intercept: 'redirect' | 'tproxy';
   readonly destination: 'resolve' | 'verify' | 'original';
+  /** Whose address upstreams see; `keep`, the client's, only with tproxy. */
+  readonly sourceAddress: 'own' | 'keep';
   /** The TCP ports that the ruleset sends here. */
   readonly ports: readonly number[];
   /** Where clients come in; a trailing `*` stands for any ending. Empty: everywhere. */

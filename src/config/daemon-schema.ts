@@ -45,9 +45,16 @@ const transparent = z
     kind: z.literal('transparent').describe('What speaks here.'),
     address: listenerAddress,
     intercept: z
-      .literal('redirect')
-      .meta({ title: 'redirect, the only way this version knows' })
-      .describe('How traffic is sent here: an nftables or iptables REDIRECT.'),
+      .enum(['redirect', 'tproxy'])
+      .describe(
+        'How traffic is sent here: an nftables or iptables REDIRECT, or TPROXY, which needs CAP_NET_ADMIN and policy routing.',
+      ),
+    sourceAddress: z
+      .enum(['own', 'keep'])
+      .default('own')
+      .describe(
+        "The address that upstreams see. keep: the client's, with intercept: tproxy; the answers must be routed back through this host.",
+      ),
     destination: z
       .enum(['resolve', 'verify', 'original'])
       .default('resolve')

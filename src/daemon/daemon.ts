@@ -388,7 +388,13 @@ function flowListener(config: ListenerConfig, gateway: string): Listener {
     case 'sni':
       return { kind: 'sni', name: config.name, upstreamPort: config.upstreamPort };
     case 'transparent':
-      return { kind: 'transparent', name: config.name, destination: config.destination };
+      return {
+        kind: 'transparent',
+        name: config.name,
+        intercept: config.intercept,
+        destination: config.destination,
+        keepsSource: config.sourceAddress === 'keep',
+      };
     default:
       return config satisfies never;
   }

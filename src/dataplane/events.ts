@@ -46,6 +46,8 @@ export interface DecisionEvent extends FlowIdentity {
   readonly detail: string | null;
   /** The hello carried Encrypted Client Hello, real or GREASE. */
   readonly ech: boolean;
+  /** The client of a transparent listener dialled an address that its hostname does not resolve to. */
+  readonly dstMismatch: boolean;
   /** Accept to the end of sniffing, in milliseconds. */
   readonly sniffMs: number;
 }

@@ -16,6 +16,8 @@ export class FlowRecorder {
   detail: string | null = null;
   /** The hello carried Encrypted Client Hello. */
   ech = false;
+  /** The client of a transparent listener dialled an address that its hostname does not resolve to. */
+  dstMismatch = false;
   /** A later hello named another host than the one that was judged. */
   isSwitched = false;
   readonly #observer: FlowObserver;
@@ -73,6 +75,7 @@ export class FlowRecorder {
       rule,
       detail: this.detail,
       ech: this.ech,
+      dstMismatch: this.dstMismatch,
       sniffMs: this.#sniffMs,
     });
   }

@@ -21,6 +21,8 @@ import type { World } from './world.ts';
 
 /** In observe mode a client that says nothing for this long waits for the server to speak first. */
 const SILENCE_MS = 300;
+/** And a slow resolver is not waited for longer than this before the client's own choice is dialled. */
+const COMPARE_MS = 500;
 const NOTHING = new Uint8Array(0);
 
 type Stage = 'request' | 'hello' | 'resolving' | 'dialing' | 'relaying' | 'over';
@@ -52,6 +54,7 @@ export class Flow<A extends Attempt> {
   /** The address that the client itself chose. */
   #target: Endpoint | null;
   #addresses: readonly IpAddress[] | null = null;
+  #isCompared = false;
   #dial: Dial<A> | null = null;
 
   /** `onOver` is called once, right after the close record. */
@@ -260,13 +263,18 @@ export class Flow<A extends Attempt> {
     this.#stage = 'resolving';
     const chosen = this.#chosenByClient();
     if (chosen !== null) {
-      return this.#guard([{ ip: chosen, guard: this.#world.guard.judge(chosen) }], next);
+      return this.#compared(() =>
+        this.#guard([{ ip: chosen, guard: this.#world.guard.judge(chosen) }], next),
+      );
     }
     // Observing, with nowhere to forward to.
     if (this.record.hostname === null) return this.#refuse();
     this.#world.resolver.resolve(this.record.hostname, resolution => {
       if (this.#stage !== 'resolving') return;
-      if (resolution.ok) return this.#guard(resolution.addresses, next);
+      if (resolution.ok) {
+        this.#compare(resolution.addresses);
+        return this.#guard(resolution.addresses, next);
+      }
       this.#judgement.giveUp('unresolvable');
       this.#refuse();
     });
@@ -276,6 +284,34 @@ export class Flow<A extends Attempt> {
   #chosenByClient(): IpAddress | null {
     const isTrusted = this.#listener.kind === 'transparent' && this.#listener.destination === 'original';
     return isTrusted || this.#judgement.isObserving ? (this.#target?.ip ?? null) : null;
+  }
+
+  /** Before a client's own choice is dialled in observe mode: says whether enforcing would have dialled another address. */
+  #compared(next: () => void): void {
+    const { hostname } = this.record;
+    if (this.#listener.kind !== 'transparent' || hostname === null || !this.#judgement.isObserving)
+      return next();
+    const goOn = () => {
+      if (this.#stage !== 'resolving' || this.#isCompared) return;
+      this.#isCompared = true;
+      patience.cancel();
+      next();
+    };
+    const patience = this.#world.timers.after(COMPARE_MS, goOn);
+    this.#world.resolver.resolve(hostname, resolution => {
+      if (resolution.ok && !this.#isCompared) this.#compare(resolution.addresses);
+      goOn();
+    });
+  }
+
+  /** Notes whether the client's own choice is among the addresses of the name it gave. */
+  #compare(resolved: readonly ResolvedAddress[]): void {
+    const target = this.#target;
+    if (this.#listener.kind !== 'transparent' || target === null) return;
+    this.record.dstMismatch = !resolved.some(({ ip }) => ip.equals(target.ip));
+    const isVerified = this.#listener.destination === 'verify';
+    if (this.record.dstMismatch && isVerified && this.#judgement.isObserving)
+      this.#judgement.object('destination_mismatch', 'DENIED');
   }
 
   #guard(candidates: readonly ResolvedAddress[], next: () => void): void {

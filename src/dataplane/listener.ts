@@ -4,8 +4,14 @@ export type Listener =
   | { readonly kind: 'explicit'; readonly name: string; readonly gateway: string }
   /** TLS straight at us, because DNS points here. */
   | { readonly kind: 'sni'; readonly name: string; readonly upstreamPort: number }
-  /** TLS on its way elsewhere, redirected to us. */
-  | { readonly kind: 'transparent'; readonly name: string; readonly destination: DestinationMode };
+  /** Traffic on its way elsewhere, led to us. `keepsSource`: upstreams see the client's address. */
+  | {
+      readonly kind: 'transparent';
+      readonly name: string;
+      readonly intercept: 'redirect' | 'tproxy';
+      readonly destination: DestinationMode;
+      readonly keepsSource: boolean;
+    };
 
 /**
  * Where a transparent flow is dialled in enforce mode: an address that we resolved; the same, but refuse when the

@@ -5,10 +5,8 @@ import type { Family } from './nft.ts';
 import type { Block, Interception, Plan } from './plan.ts';
 
 /** A transparent listener, by whichever way its traffic comes. */
-type Intercepted = Omit<TransparentListener, 'intercept'> & { readonly intercept: 'redirect' | 'tproxy' };
-
 export interface PlanRequest {
-  readonly listeners: readonly Intercepted[];
+  readonly listeners: readonly TransparentListener[];
   /** Texts that `Cidr.parse` takes. */
   readonly except: readonly string[];
   readonly strict: boolean;
@@ -53,7 +51,7 @@ export function buildPlan({ listeners, except, strict, ownUid }: PlanRequest): P
   return { ok: true, plan: { interceptions, except: blocks, strict, ownUid } };
 }
 
-function buildInterception(listener: Intercepted): Interception {
+function buildInterception(listener: TransparentListener): Interception {
   const isAnywhere = listener.host === '0.0.0.0' || listener.host === '::';
   return {
     listener: listener.name,
@@ -72,7 +70,7 @@ function familiesOf(host: string): Family[] {
   return host.includes(':') ? ['ipv6'] : ['ipv4'];
 }
 
-function listenerProblems({ name, host, port, intercept }: Intercepted): string[] {
+function listenerProblems({ name, host, port, intercept }: TransparentListener): string[] {
   const where = `listener ${name} at ${formatSocketAddress({ host, port })}`;
   return [
     ...(port === 0 ? [`${where}: the system chooses its port (give it one)`] : []),

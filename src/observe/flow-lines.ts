@@ -33,6 +33,7 @@ const ENDED = Buffer.from(',"end":"');
 const CLOSE_REASON = Buffer.from('","reason":"');
 const CLOSING = Buffer.from('"');
 const ECH = Buffer.from(',"ech":true');
+const DST_MISMATCH = Buffer.from(',"dst_mismatch":true');
 const SUPPRESSED = Buffer.from(',"suppressed":');
 const TEXT_SUPPRESSED = Buffer.from(' suppressed=');
 const TEXT_STATE = Buffer.from(' state=');
@@ -122,6 +123,7 @@ export class FlowLines {
       line.json(event.detail);
     }
     if (event.ech) line.fixed(ECH);
+    if (event.dstMismatch) line.fixed(DST_MISMATCH);
     this.#suppressed(line, SUPPRESSED, suppressed);
     line.fixed(MSG);
     this.#decisionMessage(line, event, suppressed);

@@ -174,7 +174,7 @@ describe('a transparent flow, in observe mode, goes where it was going', () => {
       'under verify, with a name of another address',
       { ...base, listener: 'verify' },
       [says(hello('other.example')), ...served],
-      ...toOriginal(`allow MATCHED - allowed; tls other.example ${DIALLED}`),
+      ...toOriginal(`would-deny DENIED destination_mismatch allowed; tls other.example ${DIALLED}`),
     ],
     [
       'to a private address, and that is reported',

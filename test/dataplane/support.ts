@@ -3,7 +3,7 @@ import type { Attempt } from '../../src/dataplane/dial.ts';
 import type { CloseEvent, DecisionEvent, DialFailure, FlowEnd } from '../../src/dataplane/events.ts';
 import { Flow } from '../../src/dataplane/flow.ts';
 import { makeGuard, type PlainEndpoint } from '../../src/dataplane/guard.ts';
-import type { Listener } from '../../src/dataplane/listener.ts';
+import type { DestinationMode, Listener } from '../../src/dataplane/listener.ts';
 import { TimerQueue } from '../../src/dataplane/timers.ts';
 import type { RelayWatch } from '../../src/dataplane/tls-watch.ts';
 import type { Endpoint, Wire } from '../../src/dataplane/wire.ts';
@@ -222,12 +222,15 @@ export const SETTINGS: FlowSettings = {
   onPolicyChange: 'keep',
 };
 
+const transparent = (destination: DestinationMode) =>
+  ({ kind: 'transparent', name: 'gw', intercept: 'redirect', destination, keepsSource: false }) as const;
+
 export const LISTENERS = {
   explicit: { kind: 'explicit', name: 'proxy', gateway: 'gw-1' },
   sni: { kind: 'sni', name: 'tls', upstreamPort: 443 },
-  resolve: { kind: 'transparent', name: 'gw', destination: 'resolve' },
-  verify: { kind: 'transparent', name: 'gw', destination: 'verify' },
-  original: { kind: 'transparent', name: 'gw', destination: 'original' },
+  resolve: transparent('resolve'),
+  verify: transparent('verify'),
+  original: transparent('original'),
 } as const satisfies Record<string, Listener>;
 
 export type ListenerName = keyof typeof LISTENERS;

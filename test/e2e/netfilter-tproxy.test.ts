@@ -43,6 +43,7 @@ function planOf(): Plan {
         kind: 'transparent',
         intercept: 'tproxy',
         destination: 'resolve',
+        sourceAddress: 'own',
         host: '::',
         port: REDIRECT_PORT,
         ports: [80, 443],

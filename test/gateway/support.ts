@@ -12,6 +12,7 @@ export function listener(differs: Partial<Intercepted> = {}): Intercepted {
     port: 15_443,
     intercept: 'redirect',
     destination: 'resolve',
+    sourceAddress: 'own',
     ports: [80, 443],
     interfaces: [],
     ...differs,

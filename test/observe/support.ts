@@ -22,6 +22,7 @@ export function decision(overrides: Partial<DecisionEvent> = {}): DecisionEvent 
     rule: null,
     detail: null,
     ech: false,
+    dstMismatch: false,
     sniffMs: 2,
     ...overrides,
   };

@@ -45,6 +45,8 @@ export function describeInLab(name: string, body: (suite: LabSuite) => void, rul
 export interface GatewayOptions {
   /** Of the transparent listener; both families by default. */
   readonly address?: string;
+  /** More keys of the listener, or others. */
+  readonly listener?: Readonly<Record<string, unknown>>;
   readonly destination?: 'resolve' | 'verify' | 'original';
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly netfilter?: Readonly<Record<string, unknown>>;
@@ -62,7 +64,7 @@ const HOSTS = {
 /** Starts a daemon in the gateway's room of a lab, with one transparent listener called `gw`. */
 export function startGateway(lab: Lab, options: GatewayOptions): Promise<TestDaemon> {
   const { address = `[::]:${REDIRECT_PORT}`, destination, limits = {}, netfilter = {}, policy } = options;
-  const listener = { name: 'gw', kind: 'transparent', intercept: 'redirect', address };
+  const listener = { name: 'gw', kind: 'transparent', intercept: 'redirect', address, ...options.listener };
   return TestDaemon.start({
     prefix: lab.prefix('gateway'),
     policy,

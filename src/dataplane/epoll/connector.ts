@@ -4,7 +4,7 @@ import type { DialFailure } from '../events.ts';
 import * as c from './libc.ts';
 import type { EventLoop } from './loop.ts';
 import { adopt, type Socket, type SocketOwner } from './socket.ts';
-import { acknowledgeWithData, encodeSocketAddress, setNoDelay, socketError } from './sockets.ts';
+import { acknowledgeWithData, bindAs, encodeSocketAddress, setNoDelay, socketError } from './sockets.ts';
 
 /** A non-blocking connect under way. Once settled without failure, `socket` is connected and the taker's. */
 export class ConnectAttempt implements Attempt, SocketOwner {
@@ -14,13 +14,26 @@ export class ConnectAttempt implements Attempt, SocketOwner {
   readonly #settle: (failure: DialFailure | null) => void;
   #settled = false;
 
-  constructor(loop: EventLoop, ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void) {
+  /** `from`: the address to connect from, where it is not one of our own. */
+  constructor(
+    loop: EventLoop,
+    ip: IpAddress,
+    port: number,
+    settle: (failure: DialFailure | null) => void,
+    from: IpAddress | null = null,
+  ) {
     this.#loop = loop;
     this.#settle = settle;
     const { libc } = loop.ffi;
     const family = ip.family === 4 ? c.AF_INET : c.AF_INET6;
     const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
     if (fd < 0) {
+      this.socket = null;
+      loop.soon(() => this.#finish('other'));
+      return;
+    }
+    if (from !== null && (from.family !== ip.family || !bindAs(libc, fd, from))) {
+      libc.close(fd);
       this.socket = null;
       loop.soon(() => this.#finish('other'));
       return;

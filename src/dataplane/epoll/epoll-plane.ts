@@ -11,6 +11,7 @@ import {
 } from '../data-plane.ts';
 import { newRunId } from '../flow-id.ts';
 import { affordableFlows } from '../flow-limit.ts';
+import type { Listener } from '../listener.ts';
 import { SourceCounts } from '../source-counts.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
 import { type Libc, loadFfi, openEventFd, SystemCallError } from './libc.ts';
@@ -218,7 +219,7 @@ function bindAll(
       const fds: number[] = [];
       let bound = address;
       for (let i = 0; i < workers; i++) {
-        const fd = listenOrExplain(libc, listener.name, bound);
+        const fd = listenOrExplain(libc, listener, bound);
         opened.push(fd);
         fds.push(fd);
         bound = localAddress(libc, fd);
@@ -231,13 +232,17 @@ function bindAll(
   }
 }
 
-function listenOrExplain(libc: Libc, name: string, { ip, port }: Endpoint): number {
+function listenOrExplain(libc: Libc, listener: Listener, { ip, port }: Endpoint): number {
+  const isTproxy = listener.kind === 'transparent' && listener.intercept === 'tproxy';
   try {
-    return openListener(libc, ip, port);
+    return openListener(libc, ip, port, isTproxy);
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error;
-    throw new ListenError(listenFailure(`listener ${name}`, { ip, port }, getSystemErrorName(-error.errno)), {
-      cause: error,
-    });
+    throw new ListenError(
+      listenFailure(`listener ${listener.name}`, { ip, port }, getSystemErrorName(-error.errno)),
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -21,14 +21,23 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
   readonly originalDestination: Endpoint | null;
   readonly #context: RelayContext;
   readonly #socket: Socket;
+  readonly #keepsSource: boolean;
   #flow: Flow<ConnectAttempt> | null = null;
   #relay: Relay | null = null;
   #isReading = false;
   #linger: Timer | null = null;
   #lingerReads = LINGER_READS;
 
-  constructor(context: RelayContext, socket: Socket, client: Endpoint, originalDestination: Endpoint | null) {
+  /** `keepsSource`: upstreams are to see the client's address. */
+  constructor(
+    context: RelayContext,
+    socket: Socket,
+    client: Endpoint,
+    originalDestination: Endpoint | null,
+    keepsSource: boolean,
+  ) {
     this.#context = context;
+    this.#keepsSource = keepsSource;
     this.#socket = socket;
     this.client = client;
     this.originalDestination = originalDestination;
@@ -49,7 +58,13 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
   }
 
   connect(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void): ConnectAttempt {
-    return new ConnectAttempt(this.#context.loop, ip, port, settle);
+    return new ConnectAttempt(
+      this.#context.loop,
+      ip,
+      port,
+      settle,
+      this.#keepsSource ? this.client.ip : null,
+    );
   }
 
   socketReady(): void {

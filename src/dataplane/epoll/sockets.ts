@@ -50,9 +50,10 @@ export function decodeSocketAddress(bytes: Buffer): SocketAddress {
 
 /**
  * Opens a non-blocking listening socket with SO_REUSEPORT, so that every worker has its own accept queue. Accepted
- * sockets inherit TCP_NODELAY and keepalive. Throws SystemCallError.
+ * sockets inherit TCP_NODELAY and keepalive. `transparent`: it takes connections to any address, as TPROXY leads them
+ * here, which needs CAP_NET_ADMIN. Throws SystemCallError.
  */
-export function openListener(libc: Libc, ip: IpAddress, port: number): number {
+export function openListener(libc: Libc, ip: IpAddress, port: number, transparent = false): number {
   const family = ip.family === 4 ? c.AF_INET : c.AF_INET6;
   const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
   if (fd < 0) throw new c.SystemCallError('socket', libc.errno());
@@ -61,6 +62,11 @@ export function openListener(libc: Libc, ip: IpAddress, port: number): number {
   if (family === c.AF_INET6) setOption(libc, fd, c.SOL_IPV6, c.IPV6_V6ONLY, OFF);
   setNoDelay(libc, fd);
   setKeepalive(libc, fd);
+  if (transparent && !setTransparent(libc, fd, ip.family)) {
+    const error = new c.SystemCallError('setsockopt IP_TRANSPARENT', libc.errno());
+    libc.close(fd);
+    throw error;
+  }
   const address = Buffer.alloc(SOCKADDR_IN6_BYTES);
   if (libc.bind(fd, address, encodeSocketAddress(ip, port, address)) < 0 || libc.listen(fd, BACKLOG) < 0) {
     const error = new c.SystemCallError('listen', libc.errno());
@@ -117,8 +123,27 @@ export function resetOnClose(libc: Libc, fd: number): void {
   setOption(libc, fd, c.SOL_SOCKET, c.SO_LINGER, LINGER_RESET);
 }
 
-function setOption(libc: Libc, fd: number, level: number, name: number, value: Buffer): void {
-  libc.setsockopt(fd, level, name, value, value.length);
+/**
+ * Gives a socket that is going to connect an address of somebody else's, on a port that the kernel picks. Needs
+ * CAP_NET_ADMIN, and routes that lead the answers back here. False when the kernel refuses.
+ */
+export function bindAs(libc: Libc, fd: number, ip: IpAddress): boolean {
+  const address = Buffer.alloc(SOCKADDR_IN6_BYTES);
+  setOption(libc, fd, c.SOL_IP, c.IP_BIND_ADDRESS_NO_PORT, ON);
+  return (
+    setTransparent(libc, fd, ip.family) && libc.bind(fd, address, encodeSocketAddress(ip, 0, address)) === 0
+  );
+}
+
+/** False when the kernel refuses. An IPv6 socket may serve IPv4 as well, hence both levels there. */
+function setTransparent(libc: Libc, fd: number, family: 4 | 6): boolean {
+  const isV4 = setOption(libc, fd, c.SOL_IP, c.IP_TRANSPARENT, ON);
+  return family === 4 ? isV4 : setOption(libc, fd, c.SOL_IPV6, c.IPV6_TRANSPARENT, ON);
+}
+
+/** False when the kernel refuses. */
+function setOption(libc: Libc, fd: number, level: number, name: number, value: Buffer): boolean {
+  return libc.setsockopt(fd, level, name, value, value.length) === 0;
 }
 
 function int32(value: number): Buffer {

@@ -90,23 +90,26 @@ export class WorkerLoop<R> {
   }
 
   #accept(fd: number, client: SocketAddress, listener: Listener, index: number): void {
-    const originalDestination = listener.kind === 'transparent' ? this.#destinationOf(fd, client) : null;
+    const isTransparent = listener.kind === 'transparent';
+    const destination = isTransparent ? this.#destinationOf(fd, client, listener.intercept) : null;
     const socket = adopt(this.#loop, fd);
     if (socket === null) return;
-    const wire = new EpollWire(this.#context, socket, client, originalDestination);
+    const keepsSource = isTransparent && listener.keepsSource;
+    const wire = new EpollWire(this.#context, socket, client, destination, keepsSource);
     this.#flows.serve(wire, listener, index);
   }
 
   /**
-   * Where a redirected client was going; null for one that came to a listener of ours, which would be a loop. Besides
+   * Where an intercepted client was going; null for one that came to a listener of ours, which would be a loop. Besides
    * the addresses that the system lists, the socket's own tells: those of interfaces without carrier, and blocks routed
    * `local`, are in no list.
    */
-  #destinationOf(fd: number, client: Endpoint): Endpoint | null {
+  #destinationOf(fd: number, client: Endpoint, intercept: 'redirect' | 'tproxy'): Endpoint | null {
     const { libc } = this.#loop.ffi;
-    const destination = originalDestination(libc, fd, client.ip.family);
-    if (destination === null || this.#world.guard.isOwn(destination.ip, destination.port)) return null;
     const here = localAddress(libc, fd);
+    const destination = intercept === 'tproxy' ? here : originalDestination(libc, fd, client.ip.family);
+    if (destination === null || this.#world.guard.isOwn(destination.ip, destination.port)) return null;
+    if (intercept === 'tproxy') return destination;
     return here.port === destination.port && here.ip.equals(destination.ip) ? null : destination;
   }
 

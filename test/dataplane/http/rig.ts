@@ -112,7 +112,13 @@ export class HttpRig {
       const listener: Listener =
         options.listener === 'explicit'
           ? { kind: 'explicit', name: 'proxy', gateway: 'gw-1' }
-          : { kind: 'transparent', name: 'gw', destination: options.destination ?? 'resolve' };
+          : {
+              kind: 'transparent',
+              name: 'gw',
+              destination: options.destination ?? 'resolve',
+              intercept: 'redirect',
+              keepsSource: false,
+            };
       const client = { ip: ip('192.0.2.10'), port: socket.remotePort ?? 0 };
       socket.once('data', opening => {
         socket.pause();
