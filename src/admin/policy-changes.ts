@@ -49,7 +49,7 @@ export interface ChangeReport {
 }
 
 export type ChangeOutcome =
-  /** `policy`: what the daemon runs now; null where no daemon was told. */
+  /** `policy`: what the daemon runs now, another than `after` when somebody was faster; null where no daemon was told. */
   | (ChangeReport & { readonly result: 'applied'; readonly policy: PolicyStatus | null })
   /** `etag`: what `ifMatch` has to hold for the change to be made as it was planned. */
   | (ChangeReport & { readonly result: 'planned'; readonly etag: string })

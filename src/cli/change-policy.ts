@@ -99,9 +99,8 @@ function conclude(outcome: ChangeOutcome, options: Options, io: Io): ExitCode {
       io.err('nothing to change\n');
       return 0;
     case 'refused':
-      // What cannot be written here may be applied elsewhere.
-      if (outcome.refusal === 'unwritable' && options.json !== true) showDiff(outcome.diff, io);
       for (const error of outcome.errors) io.err(`${error}\n`);
+      // What cannot be written here may be applied elsewhere: the difference was shown.
       io.err(
         outcome.refusal === 'unwritable' ? 'not changed: apply the difference by hand\n' : 'not changed\n',
       );
@@ -113,6 +112,8 @@ function conclude(outcome: ChangeOutcome, options: Options, io: Io): ExitCode {
           ? 'a daemon that watches this file takes it by itself'
           : `the daemon runs it: ${policy.rules} rules, mode ${policy.mode}, ${policy.sha256.slice(0, 12)}`;
       io.err(`changed; ${running}\n`);
+      if (policy !== null && policy.sha256 !== outcome.after)
+        io.err('the policy was changed again before the daemon read it\n');
       return 0;
     }
     default:

@@ -43,7 +43,7 @@ function changeGroupMode(
   group: string,
   { mode, until }: ModeEdit,
 ): PlannedEdits {
-  if (until !== null) throw new EditFault('observeUntil is the whole policy’s: leave out the group');
+  if (until !== null) throw new EditFault('observeUntil is for the whole policy: leave out the group');
   const home = files.find(({ input }) => Object.hasOwn(input.sources, group));
   if (home === undefined) {
     const known = files.flatMap(({ input }) => Object.keys(input.sources));

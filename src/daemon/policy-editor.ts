@@ -110,11 +110,7 @@ export class PolicyEditor implements PolicyChanges {
       const outcome = restored.length === 0 ? ['the daemon did not take it: the old text is back'] : restored;
       return refused('not_loaded', [...reloaded.errors, ...outcome], report.diff);
     }
-    const isOvertaken = reloaded.policy.sha256 !== planned.after;
-    const warnings = isOvertaken
-      ? [...report.warnings, 'the policy was changed again before the daemon read it']
-      : report.warnings;
-    return { ...report, warnings, result: 'applied', policy: reloaded.policy };
+    return { ...report, result: 'applied', policy: reloaded.policy };
   }
 
   /** All files, or none. */
