@@ -33,7 +33,7 @@ export interface S3Reading {
   readonly port: 443 | 80;
 }
 
-/** The host patterns of one bucket or access point, all narrower than the name. */
+/** The host patterns that show one bucket or access point. */
 export function s3NameHosts(name: string, kind: S3NameKind, regions: readonly string[]): S3Host[] {
   return hostsOf(
     S3_FORMS.filter(form => form.names.includes(kind)),
