@@ -37,6 +37,14 @@ export async function loadCompiled({ path, runningSha256, defaults }: LoadJob): 
   return { ok: true, policy, warnings: bounded(path, load.warnings), presets: load.presets };
 }
 
+/** A policy that cannot be loaded for a reason that lies in none of its lines. */
+export function loadFailure(path: string, message: string, fix: string): LoadFailure {
+  return {
+    ok: false,
+    diagnostics: [{ file: path, line: 1, col: 1, path: '', message, fix, severity: 'error' }],
+  };
+}
+
 function bounded(path: string, diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   const [first] = diagnostics;
   const more = diagnostics.length - DIAGNOSTICS_KEPT;

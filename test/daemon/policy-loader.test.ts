@@ -1,5 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { formatDiagnostic } from '../../src/config/diagnostics.ts';
 import { type CompiledLoad, loadCompiled } from '../../src/config/load-compiled.ts';
 import { LoadCancelled, PolicyLoader, type PolicyLoaderOptions } from '../../src/daemon/policy-loader.ts';
 import { Policy } from '../../src/policy/policy.ts';
+import { loadersOf } from '../support/loaders.ts';
 import { until } from '../support/until.ts';
 
 const THREAD = new URL('../../dist/daemon/policy-thread.js', import.meta.url);
@@ -32,59 +33,73 @@ function loaderOf(options: PolicyLoaderOptions = {}): PolicyLoader {
   return loader;
 }
 
-/** A thread that answers with its own id and what it was asked. */
-function programOf(source: string): URL {
-  const file = join(directory, 'program.mjs');
-  writeFileSync(file, `import { parentPort, threadId } from 'node:worker_threads';\n${source}`);
-  return new URL(`file://${file}`);
-}
-
 const rules = (count: number, rest = '') =>
   Array.from({ length: count }, (_, i) => `  - { name: r${i}, hosts: [h${i}.example.com]${rest} }\n`).join(
     '',
   );
 
+const loadInPlace = (file: string) => loadCompiled({ path: file, runningSha256: null, defaults: {} });
+
 /** All that a load says, comparable. */
 function said(load: CompiledLoad): unknown {
   if (!load.ok) return load.diagnostics.map(formatDiagnostic);
   const bytes = load.policy === null ? null : Buffer.from(load.policy).toString('base64');
-  return [bytes, load.warnings.map(formatDiagnostic)];
+  return [bytes, load.warnings.map(formatDiagnostic), load.presets];
 }
 
 describe('the policy loader', () => {
-  it.each([SHIPPED, ...readdirSync(BROKEN).map(name => join(BROKEN, name)), '/nowhere/policy.yaml'])(
-    'says of %s in its thread what is said without one',
-    async file => {
-      expect(said(await loaderOf().load(file, null))).toEqual(
-        said(await loadCompiled({ path: file, runningSha256: null, defaults: {} })),
-      );
-    },
-  );
+  it.each([
+    ['with a fault in the YAML', 'rules:\n\t- name: tab\n', ''],
+    ['with faults of the schema', '', ', hst: [a.com]'],
+    ['with faults of hosts', `  - { name: x, hosts: ["*.com", a..b, zürich.example] }\n`, ''],
+    ['with warnings', 'observeUntil: 2020-01-01\n', ', until: 2020-01-01'],
+    ['without a fault', '', ', ports: [443, 8443]'],
+  ])('says of a large policy %s what is said of it in place', async (_, head, rest) => {
+    const isRule = head.startsWith(' ');
+    writeFileSync(
+      path,
+      `version: 1\n${isRule ? '' : head}rules:\n${isRule ? head : ''}${rules(1_000, rest)}`,
+    );
+    expect(said(await loaderOf().load(path, null))).toEqual(said(await loadInPlace(path)));
+  });
+
+  it('says of a large directory what is said of it in place', async () => {
+    mkdirSync(path);
+    writeFileSync(join(path, 'a.yaml'), `version: 1\nmode: observe\nrules:\n${rules(1_000)}`);
+    writeFileSync(join(path, 'b ☃.yaml'), `version: 1\nmode: enforce\nrules:\n${rules(3)}`);
+    expect(said(await loaderOf().load(path, null))).toEqual(said(await loadInPlace(path)));
+  });
+
+  it.each([SHIPPED, BROKEN, '/nowhere/policy.yaml'])('needs no process for %s', async file => {
+    const program = new URL(`data:text/javascript,throw new Error('a thread');`);
+    expect(said(await loaderOf({ program }).load(file, null))).toEqual(said(await loadInPlace(file)));
+  });
 
   it.each([
     ['a small', 10],
     ['a large', 10_000],
-  ])('loads %s first policy to the same bytes', async (_, count) => {
+  ])('loads %s first policy as any', async (_, count) => {
     writeFileSync(path, `version: 1\nrules:\n${rules(count)}`);
     const first = await loaderOf().loadFirst(path);
-    expect(said(first)).toEqual(said(await loaderOf().load(path, null)));
+    expect(said(first)).toEqual(said(await loadInPlace(path)));
     expect(first.ok && first.policy !== null && Policy.from(first.policy).ruleCount).toBe(count);
   });
 
   it('hands no policy over when it is the one that runs', async () => {
-    const first = await loadCompiled({ path: SHIPPED, runningSha256: null, defaults: {} });
-    if (!first.ok || first.policy === null) throw new Error('the shipped policy is broken');
+    writeFileSync(path, `version: 1\nrules:\n${rules(1_000)}`);
+    const first = await loadInPlace(path);
+    if (!first.ok || first.policy === null) throw new Error('the policy is broken');
     const { sha256 } = Policy.from(first.policy);
-    expect(await loaderOf().load(SHIPPED, sha256)).toMatchObject({ ok: true, policy: null });
+    expect(await loaderOf().load(path, sha256)).toMatchObject({ ok: true, policy: null });
   });
 
   it('keeps a hundred of many diagnostics, and counts the rest', async () => {
-    writeFileSync(path, `version: 1\nrules:\n${rules(250, ', until: 2020-01-01')}`);
+    writeFileSync(path, `version: 1\nrules:\n${rules(1_000, ', until: 2020-01-01')}`);
     const load = await loaderOf().load(path, null);
     const warnings = load.ok ? load.warnings.map(formatDiagnostic) : [];
     expect(warnings).toHaveLength(101);
     expect(warnings.at(-1)).toBe(
-      `${path}:1:1: warning: 150 more of this kind (sallyport check ${path} says them all)`,
+      `${path}:1:1: warning: 900 more of this kind (sallyport check ${path} says them all)`,
     );
   });
 
@@ -99,39 +114,31 @@ describe('the policy loader', () => {
   });
 
   it('outlives a thread that ends for any other reason, and says why', async () => {
-    const loader = loaderOf({ program: programOf(`throw new Error('no luck');`) });
-    const load = await loader.load(path, null);
+    const program = new URL(`data:text/javascript,throw new Error('no luck');`);
+    writeFileSync(path, `version: 1\nrules:\n${rules(1_000)}`);
+    const load = await loaderOf({ program }).load(path, null);
     expect(load.ok ? [] : load.diagnostics.map(formatDiagnostic)).toEqual([
       `${path}:1:1: cannot be loaded: the loader ended: Error: no luck (load it again)`,
     ]);
   });
 
   it('is cancelled in the middle of a load, and loads nothing afterwards', async () => {
-    const loader = loaderOf({
-      program: programOf(`parentPort.on('message', () => { for (;;); });`),
-    });
-    const [running, waiting] = [loader.load(path, null), loader.load(path, null)];
-    const ends = Promise.allSettled([running, waiting]);
+    writeFileSync(path, `version: 1\nrules:\n${rules(60_000)}`);
+    const loader = loaderOf();
+    const loads = Promise.allSettled([loader.load(path, null), loader.load(path, null)]);
+    await until('a loader', () => loadersOf(path).length > 0);
     await loader.close();
     const cancelled = { status: 'rejected', reason: expect.any(LoadCancelled) };
-    expect(await ends).toEqual([cancelled, cancelled]);
+    expect(await loads).toEqual([cancelled, cancelled]);
+    expect(loadersOf(path)).toEqual([]);
     await expect(loader.load(path, null)).rejects.toThrow(LoadCancelled);
   });
 
-  describe('keeps its thread', () => {
-    const ECHO = `parentPort.on('message', () =>
-      parentPort.postMessage({ ok: true, policy: null, warnings: [threadId] }));`;
-    const threadOf = async (loader: PolicyLoader) => JSON.stringify(await loader.load(path, null));
-
-    it('for loads that follow soon', async () => {
-      const loader = loaderOf({ program: programOf(ECHO), keepMs: 60_000 });
-      expect(await threadOf(loader)).toBe(await threadOf(loader));
-    });
-
-    it('no longer than it is told', async () => {
-      const loader = loaderOf({ program: programOf(ECHO), keepMs: 0 });
-      const first = await threadOf(loader);
-      await until('another thread', async () => (await threadOf(loader)) !== first);
-    });
+  it('takes no more priority than the flows have', async () => {
+    writeFileSync(path, `version: 1\nrules:\n${rules(30_000)}`);
+    const load = loaderOf().load(path, null);
+    await until('a loader', () => loadersOf(path).length > 0);
+    expect(loadersOf(path).map(pid => getPriority(pid))).toEqual([Math.min(19, getPriority() + 10)]);
+    await load;
   });
 });
