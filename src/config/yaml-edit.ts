@@ -56,9 +56,11 @@ function editPart(text: string, part: EditPart, expected: unknown): YamlEditResu
       text: splice.text,
     }));
     const edited = applySplices(text, splices);
-    if (isDeepStrictEqual(asTree(valuesOf(edited)), expected)) return { ok: true, text: edited };
+    const values = asTree(valuesOf(edited));
+    if (isDeepStrictEqual(values, expected)) return { ok: true, text: edited };
     const { path } = part.edit;
-    const message = `changing ${formatPath(path)} here would change something else as well`;
+    const harm = values === undefined ? 'leave no YAML' : 'change something else as well';
+    const message = `changing ${formatPath(path)} here would ${harm}`;
     return refuse(text, part.place(offsetOf(parsed.document, path, 'key')), message);
   } catch (error) {
     if (!(error instanceof EditRefusal)) throw error;

@@ -112,7 +112,8 @@ function blockPolicy(value: Readonly<Record<string, unknown>>, layout: Layout): 
       text += layout.one(` { region: x }${layout.end()}`, `${layout.end()}  region: x${layout.end()}`);
     else text += ` ${typeof item === 'string' ? layout.text(item) : String(item)}${layout.end()}`;
   }
-  return text + layout.between('  ');
+  // Not a tab on the last line: where a comment comes before it the library reads it as indentation.
+  return text + layout.one('', layout.eol, `  # end${layout.eol}`);
 }
 
 function sourcesText(layout: Layout): string {

@@ -334,6 +334,12 @@ describe('editYaml refuses, and says where to look,', () => {
       { kind: 'unset', path: ['a'] },
       '1:3: a does not begin its line',
     ],
+    [
+      'what would be no YAML any more',
+      'a:\n  - b\n  # note\n  - c\n\t',
+      { kind: 'removeItems', path: ['a'], indices: [1] },
+      '1:1: changing a here would leave no YAML',
+    ],
     ['what is no YAML', 'a: [\n', { kind: 'unset', path: ['a'] }, '1:1: is no YAML that can be edited'],
   ])('%s', (_, text, edit, why) => {
     const result = editYaml(text, [edit]);
