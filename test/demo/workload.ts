@@ -14,7 +14,7 @@ export const HONEST_HOSTS = [
 export const LEAK = 'drop.exfil.example';
 
 /** One request over HTTPS through the proxy. Resolves to the status line of the site, or to how the proxy refused. */
-export async function visit(host: string, proxyPort: number): Promise<string> {
+async function visit(host: string, proxyPort: number): Promise<string> {
   const socket = connectTcp(proxyPort, '127.0.0.1');
   socket.on('error', () => socket.destroy());
   socket.write(`CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}:443\r\n\r\n`);

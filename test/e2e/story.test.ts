@@ -26,7 +26,7 @@ it.skipIf(!isRoot)(name, { timeout: 120_000 }, async () => {
 
   // The suggestion is small: presets and a bucket rule stand for the honest hosts.
   expect(ending.suggested.stdout).toMatch(/presets: .*docker-hub/);
-  expect(ending.suggested.stdout).toMatch(/buckets: .*app-artifacts/);
+  expect(ending.suggested.stdout).toMatch(/buckets:\s+- app-artifacts/);
 
   // What the policy would change is the leak, and nothing else.
   const [, wouldDrop = ''] = ending.replayed.stdout.split('mode: enforce would drop');
