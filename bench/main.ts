@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { allotCores, pinSelf } from './cores.ts';
-import { describeMachine } from './measure/machine.ts';
+import { describeBuild, describeMachine } from './measure/machine.ts';
 import { type BenchOptions, HELP, readOptions, UsageError } from './options.ts';
 import { PARTS } from './parts.ts';
 import { saveResults } from './report/results.ts';
@@ -40,7 +40,11 @@ async function bench({ extent, parts, save }: BenchOptions): Promise<void> {
     process.stdout.write(`${formatSection(section)}\n`);
   }
   if (!save) return;
-  const files = saveResults(sections, { machine: describeMachine(), order: PARTS.map(part => part.name) });
+  const files = saveResults(sections, {
+    machine: describeMachine(),
+    sallyport: describeBuild(),
+    order: PARTS.map(part => part.name),
+  });
   process.stderr.write(`saved in ${files.join(' and ')}\n`);
 }
 

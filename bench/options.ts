@@ -17,7 +17,7 @@ export const HELP = `Usage: npm run bench -- [--quick] [--only PART,…] [--prox
 Measures sallyport beside HAProxy, nginx and sniproxy, where they are installed: the same load and backend for all,
 one core for the proxy and another for the load, rounds interleaved. Prints tables of medians and ranges.
 
-Parts (all of them take about ten minutes):
+Parts (all of them take about fifteen minutes):
 ${PARTS.map(({ name, summary }) => `  ${name.padEnd(13)}${summary}`).join('\n')}
 
   --quick          everything once and small, to see that it works; the figures mean nothing

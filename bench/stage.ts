@@ -13,7 +13,7 @@ const FIRST_PORT = 21_000;
 /** Several addresses of a proxy keep the ports in TIME_WAIT apart. */
 const LOOPBACK_HOSTS = Array.from({ length: 16 }, (_, i) => `127.0.0.${i + 1}`);
 /** A measurement during which other programs had more of a core than this is taken again, */
-const MAX_OTHERS_SHARE = 0.15;
+const MAX_OTHERS_SHARE = 0.25;
 /** so many times, */
 const MAX_REPEATS = 2;
 /** after a moment in which they may end. */

@@ -15,7 +15,7 @@ const MSG_TRUNC = 0x20;
 const MIB = 1024 * 1024;
 const RECEIPT_BYTES = receipt().length;
 
-/** Reads without a copy. Returns as `Socket.read` does, without WOULD_BLOCK telling the socket. */
+/** Reads without a copy, and returns as `Socket.read` does. */
 function discard(loop: EventLoop, socket: Socket): number {
   const { libc } = loop.ffi;
   const { address, bytes } = loop.scratch;

@@ -9,13 +9,11 @@ export type Machine = Readonly<Record<string, string>>;
 
 export function describeMachine(): Machine {
   const [cpu] = cpus();
-  const { version } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
   return {
     CPU: `${cpu?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${arch()}${isVirtual() ? ', virtual machine' : ''}`,
     memory: `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
     kernel: release(),
     'Node.js': process.version,
-    sallyport: `${version}${commit()}`,
     HAProxy: firstLine('/usr/sbin/haproxy', ['-v']),
     nginx: firstLine('/usr/sbin/nginx', ['-v']),
     sniproxy: firstLine('/usr/sbin/sniproxy', ['-V']),
@@ -26,14 +24,15 @@ function isVirtual(): boolean {
   return /^flags\s*:.*\bhypervisor\b/m.test(readFileSync('/proc/cpuinfo', 'latin1'));
 }
 
-/** `, commit 1bb5695`; nothing outside of a checkout. */
-function commit(): string {
+/** `0.1.0, commit 1bb5695`; outside of a checkout only the version. */
+export function describeBuild(): string {
+  const { version } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
   try {
     const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
     const args = ['rev-parse', '--short', 'HEAD'];
-    return `, commit ${execFileSync('git', args, { cwd: ROOT, encoding: 'utf8', stdio }).trim()}`;
+    return `${version}, commit ${execFileSync('git', args, { cwd: ROOT, encoding: 'utf8', stdio }).trim()}`;
   } catch {
-    return '';
+    return version;
   }
 }
 

@@ -8,6 +8,8 @@ const RESULTS = new URL('../../../bench/results/', import.meta.url);
 /** A part as it was measured last. */
 interface SavedPart {
   readonly takenAt: string;
+  /** Version and commit. */
+  readonly sallyport: string;
   readonly machine: Machine;
   readonly section: Section;
 }
@@ -17,7 +19,7 @@ type Saved = Readonly<Record<string, SavedPart>>;
 /** Puts parts beside or in place of those saved before, in the order of `order`, as JSON and as markdown. Returns the files. */
 export function saveResults(
   sections: ReadonlyMap<string, Section>,
-  { machine, order }: { machine: Machine; order: readonly string[] },
+  { machine, sallyport, order }: { machine: Machine; sallyport: string; order: readonly string[] },
 ): string[] {
   mkdirSync(RESULTS, { recursive: true });
   const [json, markdown] = [new URL('latest.json', RESULTS), new URL('latest.md', RESULTS)];
@@ -26,7 +28,7 @@ export function saveResults(
   const saved: Record<string, SavedPart> = {};
   for (const part of order) {
     const section = sections.get(part);
-    const kept = section === undefined ? before[part] : { takenAt, machine, section };
+    const kept = section === undefined ? before[part] : { takenAt, sallyport, machine, section };
     if (kept !== undefined) saved[part] = kept;
   }
   writeFileSync(json, `${JSON.stringify(saved, null, 1)}\n`);
@@ -42,7 +44,8 @@ function formatResults(saved: Saved): string {
       .join('\n'),
   );
   const parts = Object.entries(saved).map(
-    ([part, { takenAt, section }]) => `${formatSection(section)}\n\n_\`${part}\`, ${takenAt}_`,
+    ([part, { takenAt, sallyport, section }]) =>
+      `${formatSection(section)}\n\n_\`${part}\`, ${takenAt}, sallyport ${sallyport}_`,
   );
   return `${['# Results', ...described, ...parts].join('\n\n')}\n`;
 }

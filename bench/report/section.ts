@@ -16,14 +16,17 @@ export interface Table {
 
 export type Cell = string | Figure;
 
-/** One figure, measured once a round. */
+/** One figure, measured once a round; no values where there was nothing to measure. */
 export interface Figure {
   readonly values: readonly number[];
   readonly digits: number;
 }
 
 export function figure(values: readonly number[], digits: number): Figure {
-  return { values: values.map(value => Number(value.toPrecision(6))), digits };
+  return {
+    values: values.some(Number.isNaN) ? [] : values.map(value => Number(value.toPrecision(6))),
+    digits,
+  };
 }
 
 /** A table as markdown: medians, with smallest to largest in brackets where there was more than one round. */
@@ -43,7 +46,7 @@ export function formatSection({ title, text, tables }: Section): string {
 function formatCell(cell: Cell): string {
   if (typeof cell === 'string') return cell;
   const { values, digits } = cell;
-  if (values.length === 0 || values.some(Number.isNaN)) return '–';
+  if (values.length === 0) return '–';
   const middle = median(values).toFixed(digits);
   if (values.length === 1) return middle;
   return `${middle} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;

@@ -11,8 +11,7 @@ export async function measureStartUp(stage: Stage, proxies: readonly Contestant[
   await inRounds(stage.size(STARTS, 1), players, async ({ proxy, readyMs }) => {
     stage.progress(`${proxy.name}: starting`);
     await stage.scope.within(async scope => {
-      const { result } = await stage.watch(null, () => stage.start(scope, proxy));
-      readyMs.push(result.readyMs);
+      readyMs.push((await stage.start(scope, proxy)).readyMs);
     });
   });
   return [

@@ -36,6 +36,11 @@ interface Figures {
 export function measureTls(stage: Stage, proxies: readonly Contestant[]): Promise<Table[]> {
   return stage.scope.within(async scope => {
     const { load, backendPort } = await startEnds(scope, stage);
+    const warmUp = async (target: Target) => {
+      for (const { resume } of KINDS) {
+        await load.run({ target, flows: stage.size(1_000, 10), concurrency: CONCURRENCY, resume });
+      }
+    };
     const players: Player[] = [
       {
         name: 'no proxy',
@@ -44,12 +49,14 @@ export function measureTls(stage: Stage, proxies: readonly Contestant[]): Promis
       },
     ];
     const backend = { host: '127.0.0.1', port: backendPort };
+    for (const { target } of players) await warmUp(target);
     for (const proxy of stage.cast(proxies)) {
-      stage.progress(`${proxy.name}: starting`);
+      stage.progress(`${proxy.name}: starting and warming up`);
       const isAnswered = async (target: Target) =>
         (await load.try({ target, flows: 1, concurrency: 1, resume: false })) !== null;
       const running = await stage.start(scope, proxy, { backend, isAnswered });
       players.push({ name: proxy.name, running, target: running.target });
+      await warmUp(running.target);
     }
     const tables: Table[] = [];
     for (const { resume, caption } of KINDS) {
@@ -57,7 +64,6 @@ export function measureTls(stage: Stage, proxies: readonly Contestant[]): Promis
       await inRounds(stage.extent.rounds, all, async (who, round) => {
         stage.progress(`${who.name}: ${caption} Round ${round} of ${stage.extent.rounds}`);
         const { target } = who;
-        await load.run({ target, flows: stage.size(300, 10), concurrency: CONCURRENCY, resume });
         const many = { target, flows: stage.size(1_000, 40), concurrency: CONCURRENCY, resume };
         const { result, activity } = await stage.watch(who.running, () => load.run(many));
         who.perSecond.push(result.flows / result.seconds);
