@@ -34,7 +34,15 @@ export function commentBefore(sites: SeenSites, { hasLogs, existing }: Suggested
 }
 
 /** What is said above a rule: what it was made from, and what it opens besides. */
-export function commentOnRule({ seen, wildcards, preset, hosts, allowPrivate, s3 }: SuggestedRule): string[] {
+export function commentOnRule({
+  seen,
+  wildcards,
+  preset,
+  hosts,
+  allowPrivate,
+  s3,
+  echFlows,
+}: SuggestedRule): string[] {
   const lines = [describeSeen(seen)];
   for (const { pattern, hosts: siblings } of wildcards)
     lines.push(`${pattern} for ${count(siblings.length, 'host')}: ${some(siblings)}`);
@@ -48,6 +56,8 @@ export function commentOnRule({ seen, wildcards, preset, hosts, allowPrivate, s3
   const open = hosts.filter(host => readS3Host(host)?.form === 'path-style');
   if (open.length > 0) lines.push(`every S3 bucket can be reached, since the path names it: ${some(open)}`);
   if (allowPrivate) lines.push('seen at private addresses');
+  if (echFlows > 0)
+    lines.push(`${count(echFlows, 'flow')} with Encrypted Client Hello, which only ech: outer lets through`);
   return lines;
 }
 

@@ -1,6 +1,7 @@
 import { SUFFIX_VARS, type VarValues } from './host-template.ts';
 import { PresetIndex, type PresetMatch } from './preset-index.ts';
 import { expandPreset, type Preset, type PresetCatalogue, presetVars } from './presets.ts';
+import { remembered } from './remembered.ts';
 import type { Unit } from './suggest-units.ts';
 
 /** A preset that takes the place of the hosts that belong to it. */
@@ -19,11 +20,12 @@ export interface FittingPreset {
  * - each of its wildcards was seen to be needed;
  * - none of its hosts had something spoken against it, or was seen at a private address that the preset does not allow;
  * - its variables have the one value that most of what was seen has, since a second one would open it there as well.
- * Hosts on other ports do not count.
+ * Hosts that were seen on other ports as well do not count.
  */
 export class PresetFitter {
   readonly values: VarValues;
   readonly #index: PresetIndex;
+  readonly #known = new Map<string, readonly PresetMatch[]>();
   /** Names of presets that are out of the question. */
   readonly #barred = new Set<string>();
 
@@ -51,7 +53,8 @@ export class PresetFitter {
       const fitting = this.#measure(preset, belonging);
       if (fitting === null) continue;
       presets.push(fitting);
-      rest = rest.flatMap(unit => (belonging.includes(unit) ? withoutPorts(unit, preset.ports) : [unit]));
+      const taken = new Set(belonging);
+      rest = rest.filter(unit => !taken.has(unit));
     }
     return { presets: presets.sort((a, b) => (a.preset.name < b.preset.name ? -1 : 1)), rest };
   }
@@ -72,7 +75,7 @@ export class PresetFitter {
   }
 
   #belongs({ host, ports }: Unit, preset: Preset): boolean {
-    if (!ports.some(port => preset.ports.includes(port))) return false;
+    if (!ports.every(port => preset.ports.includes(port))) return false;
     return this.#matches(host).some(match => match.preset.name === preset.name);
   }
 
@@ -99,10 +102,12 @@ export class PresetFitter {
       .map(({ template }) => template);
   }
 
-  #matches(host: string): PresetMatch[] {
-    return this.#index
-      .find(host)
-      .filter(({ vars }) => [...vars].every(([name, value]) => this.values.get(name)?.[0] === value));
+  #matches(host: string): readonly PresetMatch[] {
+    return remembered(this.#known, host, () =>
+      this.#index
+        .find(host)
+        .filter(({ vars }) => [...vars].every(([name, value]) => this.values.get(name)?.[0] === value)),
+    );
   }
 }
 
@@ -129,11 +134,6 @@ function serviceOf(template: string): string {
     .replace('.dualstack.', '.')
     .replace(new RegExp(`\\.(?:api|on)\\.${dualStack}$`), `.${dns}`)
     .replace('.global.api.aws', '.amazonaws.com');
-}
-
-function withoutPorts(unit: Unit, ports: readonly number[]): Unit[] {
-  const others = unit.ports.filter(port => !ports.includes(port));
-  return others.length === 0 ? [] : [{ ...unit, ports: others }];
 }
 
 /** The variables that some presets need, with their values, by name. */

@@ -12,6 +12,8 @@ export interface SeenSite {
   readonly port: number;
   /** Whether a flow went to a private address, or would have. */
   isPrivate: boolean;
+  /** Flows that are known to have carried Encrypted Client Hello. */
+  echFlows: number;
   /** The blocks that its sources lie in; empty unless they matter. */
   readonly blocks: Set<string>;
   readonly tally: SourceTally;
@@ -131,10 +133,18 @@ export class SeenSites {
         this.#noRoom += flow.flows;
         return;
       }
-      site = { host, port: flow.port, isPrivate: false, blocks: new Set(), tally: new SourceTally() };
+      site = {
+        host,
+        port: flow.port,
+        isPrivate: false,
+        echFlows: 0,
+        blocks: new Set(),
+        tally: new SourceTally(),
+      };
       this.#sites.set(key, site);
     }
     site.isPrivate ||= isPrivate;
+    if (flow.ech || flow.reason === 'ech') site.echFlows += flow.flows;
     if (block !== null) site.blocks.add(block);
     site.tally.add({ flows: flow.flows, source: text, timeMs: flow.timeMs });
   }

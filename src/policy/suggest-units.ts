@@ -8,6 +8,7 @@ export interface Unit {
   /** Sorted. */
   readonly ports: readonly number[];
   readonly isPrivate: boolean;
+  readonly echFlows: number;
   /** Sorted blocks; empty for any source. */
   readonly from: readonly string[];
   readonly tally: SourceTally;
@@ -17,18 +18,26 @@ export interface Unit {
 export function unitsOf(sites: readonly SeenSite[]): Unit[] {
   const units = new Map<
     string,
-    { host: Hostname; ports: number[]; isPrivate: boolean; from: string[]; tally: SourceTally }
+    {
+      host: Hostname;
+      ports: number[];
+      isPrivate: boolean;
+      echFlows: number;
+      from: string[];
+      tally: SourceTally;
+    }
   >();
-  for (const { host, port, isPrivate, blocks, tally } of sites) {
+  for (const { host, port, isPrivate, echFlows, blocks, tally } of sites) {
     const from = [...blocks].sort();
     const key = [host, ...from].join(' ');
     let unit = units.get(key);
     if (unit === undefined) {
-      unit = { host, ports: [], isPrivate: false, from, tally: new SourceTally() };
+      unit = { host, ports: [], isPrivate: false, echFlows: 0, from, tally: new SourceTally() };
       units.set(key, unit);
     }
     unit.ports.push(port);
     unit.isPrivate ||= isPrivate;
+    unit.echFlows += echFlows;
     unit.tally.addAll(tally);
   }
   return [...units.values()];

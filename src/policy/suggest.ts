@@ -28,6 +28,8 @@ export interface SuggestedRule {
   /** Hosts were seen at private addresses, and nothing else in the rule allows these. */
   readonly allowPrivate: boolean;
   readonly seen: Seen;
+  /** Flows that carried Encrypted Client Hello, which the rule does not let through by itself. */
+  readonly echFlows: number;
   /** The wildcards among `hosts`, and what they stand for. */
   readonly wildcards: readonly { readonly pattern: string; readonly hosts: readonly string[] }[];
   /** How many hosts the preset opens, and those that were not seen; null without one. */
@@ -169,6 +171,7 @@ class Suggester {
       name: this.#ruleNames.take(base),
       from: this.#from(units[0]?.from ?? []),
       seen: tallyOf(units).seen,
+      echFlows: units.reduce((sum, unit) => sum + unit.echFlows, 0),
     };
   }
 

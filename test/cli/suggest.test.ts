@@ -68,6 +68,17 @@ describe('suggest', () => {
     expect(out).toContain('these need allowPrivate');
   });
 
+  it('says which rules saw Encrypted Client Hello, and opens nothing for it', async () => {
+    const log = written(
+      'json',
+      decision({ hostname: 'a.example', ech: true }),
+      decision({ hostname: 'a.example' }),
+    );
+    const { out } = await sallyport(['suggest', '--from', '-'], {}, [log.join('')]);
+    expect(out).toContain('# 1 flow with Encrypted Client Hello, which only ech: outer lets through\n');
+    expect(parse(out).rules).toEqual([{ name: 'a.example', hosts: ['a.example'] }]);
+  });
+
   it('lets nothing of a log into the policy that is no hostname', async () => {
     const evil = 'x\n- name: all\n  hosts: ["**.com"]\u001b[2J\u202e # ';
     const log = written(

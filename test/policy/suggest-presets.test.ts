@@ -56,7 +56,7 @@ describe('a preset takes the place of its hosts', () => {
   });
 
   test('and says what it opens besides', () => {
-    const [first] = rulesFor(['kms.eu-west-1.amazonaws.com', 'kms.eu-west-1.amazonaws.com:8443']).rules;
+    const [first] = rulesFor(['kms.eu-west-1.amazonaws.com', 'kms.eu-west-1.amazonaws.com']).rules;
     expect(first).toMatchObject({
       name: 'kms',
       seen: { flows: 2 },
@@ -64,12 +64,9 @@ describe('a preset takes the place of its hosts', () => {
     });
   });
 
-  test('other ports keep a rule of their own', () => {
+  test('not of a host that was seen on other ports as well', () => {
     const { rules } = rulesFor(['ocsp.test:80', 'ocsp.test:443']);
-    expect(rules.map(({ name, ports }) => [name, ports])).toEqual([
-      ['web', []],
-      ['ocsp.test', []],
-    ]);
+    expect(rules.map(({ name, ports }) => [name, ports])).toEqual([['ocsp.test-80-443', [80, 443]]]);
   });
 
   test('variables have the value that most hosts have; the others are named', () => {
