@@ -10,6 +10,7 @@ import { NodeAttempt } from '../../../src/dataplane/portable/node-attempt.ts';
 import { nodeTimers } from '../../../src/dataplane/timers.ts';
 import type { Policy } from '../../../src/policy/policy.ts';
 import type { Rule } from '../../../src/policy/rules.ts';
+import type { Resolver } from '../../../src/resolve/resolver.ts';
 import { rule } from '../../policy/reference.ts';
 import { ip } from '../../resolve/support.ts';
 import { Peer } from '../../support/peer.ts';
@@ -41,6 +42,8 @@ export interface HttpRigOptions {
   readonly settings?: Partial<HttpWorld['settings']>;
   /** Where clients of a transparent listener are going; null: to the listener itself. */
   readonly going?: string | null;
+  /** Names that are not in the zone lead somewhere, too. */
+  readonly wildcard?: boolean;
   /** In place of dialling a server. */
   readonly connect?: () => Attempt;
   /** Ports of the test's servers by the address that is dialled; `*` for all others. */
@@ -84,7 +87,7 @@ export class HttpRig {
         ...settings,
       },
       gateway: 'gw-1',
-      resolver: new FakeResolver(ZONE, address => guard.judge(address)),
+      resolver: options.wildcard ? everywhere : new FakeResolver(ZONE, address => guard.judge(address)),
       guard,
       clock: systemClock,
       timers: nodeTimers,
@@ -173,3 +176,8 @@ export class HttpRig {
     await new Promise<void>(resolve => this.#server.close(() => resolve()));
   }
 }
+
+const everywhere: Resolver = {
+  resolve: (_hostname, done) =>
+    done({ ok: true, addresses: [{ ip: ip('198.51.100.20'), guard: 'ok' }], expiresMs: 0 }),
+};
