@@ -49,6 +49,7 @@ export function readFirstRequest(options: FirstRequestOptions): () => void {
   read(options.opening);
   if (socket.readableEnded) ended();
   else if (socket.destroyed) reset();
+  else if (!isSettled) socket.resume();
   return stop;
 
   function read(chunk: Uint8Array): void {

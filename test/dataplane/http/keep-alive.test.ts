@@ -86,10 +86,12 @@ describe('a connection that is kept', () => {
     for (let cut = 1; cut < bytes.length; cut += 3) {
       const client = await rig.dial();
       await client.send(bytes.slice(0, cut));
+      await expect.poll(() => rig.flows.openFlows, { interval: 1 }).toBe(1);
       await client.send(bytes.slice(cut));
       await until(client, 2);
       expect(answered(client)).toEqual(['allowed.example/', 'other.example/']);
-      client.socket.destroy();
+      client.finish();
+      await client.end();
     }
   });
 
