@@ -14,6 +14,7 @@ describe('ten thousand mixed requests over kept connections', () => {
       Site.listen((request, response) => {
         const host = request.headers.host ?? '';
         hosts.set(host, (hosts.get(host) ?? 0) + 1);
+        if (request.url?.endsWith('7')) response.writeEarlyHints({ link: '</x>; rel=preload' });
         return echo(request, response);
       });
     const a = await site(seen.a);
