@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
+import type { RequestBody } from '../../sniff/http-framing.ts';
 import { headBytes } from './answer.ts';
 import {
   informationalFields,
@@ -23,8 +24,7 @@ export interface ExchangeOptions {
   readonly host: HostFlow;
   readonly path: string;
   readonly authority: string;
-  readonly hasBody: boolean;
-  readonly isChunked: boolean;
+  readonly body: RequestBody;
   /** Whether the client's connection is to be closed after the response. */
   readonly isLast: () => boolean;
   /** Sends an informational response: its head, whole. */
@@ -73,7 +73,8 @@ export class Exchange {
   }
 
   #send(): void {
-    const { request, host, path, authority, isChunked } = this.#options;
+    const { request, host, path, authority, body } = this.#options;
+    const isChunked = body === 'chunked';
     const sent = sendHead(host.upstream, {
       method: request.method ?? '',
       path,
@@ -102,8 +103,8 @@ export class Exchange {
   /** A kept connection may have been closed by the server while the request was on its way: once more, on a new one. */
   #sendFailed(sent: ClientRequest, error: Error): void {
     if (this.#isOver || sent !== this.#sent) return;
-    const { request, hasBody } = this.#options;
-    const isRepeatable = REPEATABLE.has(request.method ?? '') && !hasBody && this.#informed === 0;
+    const { request, body } = this.#options;
+    const isRepeatable = REPEATABLE.has(request.method ?? '') && body === 'none' && this.#informed === 0;
     if (sent.reusedSocket && isRepeatable && !this.#isRetried && !this.hasAnswered) {
       this.#isRetried = true;
       request.unpipe(sent);

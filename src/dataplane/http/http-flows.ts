@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream';
 import { DEFAULT_HEAD_LIMITS } from '../../sniff/http-head.ts';
 import type { ClientStream } from './client-stream.ts';
-import { type HandedFlow, HttpFlow, type RequestSource } from './http-flow.ts';
+import type { Conversation, RequestSource } from './conversation.ts';
+import { type HandedFlow, HttpFlow } from './http-flow.ts';
 import type { HttpWorld } from './http-world.ts';
 import type { Objection } from './refusal.ts';
 import { WaitingRoom } from './request-queue.ts';
@@ -18,7 +19,7 @@ export class HttpFlows {
   readonly #world: HttpWorld;
   readonly #server: Server;
   readonly #flows = new Set<HttpFlow>();
-  readonly #byStream = new Map<Duplex, HttpFlow>();
+  readonly #byStream = new Map<Duplex, Conversation>();
   readonly #source: RequestSource;
   #isDraining = false;
   #lastFlowEnded: () => void = () => {};
@@ -27,7 +28,7 @@ export class HttpFlows {
     this.#world = world;
     this.#server = this.#makeServer();
     this.#source = {
-      attach: (stream, flow) => this.#attach(stream, flow),
+      attach: (stream, conversation) => this.#attach(stream, conversation),
       detach: stream => this.#byStream.delete(stream),
       room: new WaitingRoom(MAX_WAITING_IN_ALL),
     };
@@ -83,8 +84,8 @@ export class HttpFlows {
     if (this.#flows.size === 0) this.#lastFlowEnded();
   }
 
-  #attach(stream: ClientStream, flow: HttpFlow): void {
-    this.#byStream.set(stream, flow);
+  #attach(stream: ClientStream, conversation: Conversation): void {
+    this.#byStream.set(stream, conversation);
     this.#server.emit('connection', stream);
   }
 
