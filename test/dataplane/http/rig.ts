@@ -68,6 +68,7 @@ export class HttpRig {
   policy: Policy;
   over = 0;
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
   port = 0;
 
   constructor(options: HttpRigOptions = {}) {
@@ -123,6 +124,8 @@ export class HttpRig {
               keepsSource: false,
             };
       const client = { ip: ip('192.0.2.10'), port: socket.remotePort ?? 0 };
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
       socket.once('data', opening => {
         socket.pause();
         this.flows.serve({
@@ -173,6 +176,7 @@ export class HttpRig {
 
   async close(): Promise<void> {
     await this.flows.drain(0);
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>(resolve => this.#server.close(() => resolve()));
   }
 }
