@@ -52,7 +52,7 @@ export class ClientStream extends Duplex {
   }
 
   readOn(): void {
-    if (!this.#isHeld) return;
+    if (!this.#isHeld || this.#isDeaf) return;
     this.#isHeld = false;
     this._read();
   }

@@ -10,8 +10,9 @@ const NOTHING = new Uint8Array(0);
 
 /** A client's connection with what was read from it, to be served as plain HTTP. */
 export interface HandedFlow extends HttpOrigin {
-  /** Paused and without listeners; ours from now on unless it is given back. */
+  /** Not flowing and without listeners; ours from now on unless it is given back. */
   readonly socket: Socket;
+  /** What was read from it already, not what was peeked at; may be empty. */
   readonly opening: Uint8Array;
   /**
    * In observe mode the first request could not be read, or not be judged: the socket, as it was handed over, and all
@@ -42,6 +43,7 @@ export class HttpFlow {
   start(): void {
     const { socket, opening, listener, originalDestination } = this.#handed;
     socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
     if (listener.kind === 'transparent' && originalDestination === null) {
       return this.#converse(NOTHING).refuse({ reason: 'destination_forbidden', detail: null });
     }

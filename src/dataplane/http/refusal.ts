@@ -9,7 +9,7 @@ import type { HttpOrigin, HttpWorld } from './http-world.ts';
 /** Why a request that names no host cannot be served. */
 export interface Objection {
   readonly reason: Reason;
-  /** What exactly is malformed: a key of the sniffers' fault tables; null where nothing is. */
+  /** What exactly is malformed: a key of the sniffers' fault tables or what node:http's parser says; null where nothing is. */
   readonly detail: string | null;
 }
 

@@ -52,6 +52,17 @@ describe('a connection that is kept', () => {
     expect(rig.over).toBe(1);
   });
 
+  it('is served when it is handed over before anything was read', async () => {
+    const eager = await HttpRig.listen({ servers: { '*': sites.a.port }, unread: true });
+    scope.defer(() => eager.close());
+    const client = await eager.dial();
+    await client.send(get('allowed.example'));
+    await until(client, 1);
+    client.finish();
+    expect(await client.end()).toBe('fin');
+    expect(eager.closed).toMatchObject([{ end: 'client_fin' }]);
+  });
+
   it('answers pipelined requests to alternating hosts in order', async () => {
     const client = await rig.dial();
     const paths = Array.from({ length: 400 }, (_, i) => `/${i}`);

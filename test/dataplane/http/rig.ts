@@ -44,6 +44,8 @@ export interface HttpRigOptions {
   readonly going?: string | null;
   /** Names that are not in the zone lead somewhere, too. */
   readonly wildcard?: boolean;
+  /** Hands connections over before anything was read, as one does that has only peeked. */
+  readonly unread?: boolean;
   /** In place of dialling a server. */
   readonly connect?: () => Attempt;
   /** Ports of the test's servers by the address that is dialled; `*` for all others. */
@@ -126,7 +128,7 @@ export class HttpRig {
       const client = { ip: ip('192.0.2.10'), port: socket.remotePort ?? 0 };
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
-      socket.once('data', opening => {
+      const handOver = (opening: Uint8Array) => {
         socket.pause();
         this.flows.serve({
           socket,
@@ -143,7 +145,9 @@ export class HttpRig {
             this.over++;
           },
         });
-      });
+      };
+      if (options.unread) handOver(new Uint8Array(0));
+      else socket.once('data', handOver);
     });
   }
 
