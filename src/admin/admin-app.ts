@@ -13,8 +13,10 @@ import { readQuery } from './query.ts';
 import { readinessParams } from './readiness-params.ts';
 import { guardRequests, type RequestGuardOptions } from './request-guard.ts';
 import { requesterOf } from './requester.ts';
-import { siteParams } from './site-params.ts';
+import { siteParams, trendParams } from './site-params.ts';
 
+/** How much of a trend is shown where nothing is said. */
+const TREND_MS = { minute: 3 * 3_600_000, hour: 7 * 24 * 3_600_000 } as const;
 const JSON_TYPE = { 'content-type': 'application/json' };
 const MAX_BODY_BYTES = 64 * 1024;
 /** Of `PUT /api/v1/policy`: as large as a policy may be. */
@@ -62,7 +64,16 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     };
     return context.json(page);
   });
-  app.post('/api/v1/sites/reset', async context => context.json(await daemon.resetDiscovery()));
+  app.get('/api/v1/trend', async context => {
+    const nowMs = Date.now();
+    const query = readQuery(trendParams(daemon.sourceGroups(), nowMs), context.req.query());
+    if (!query.ok) return context.json({ error: query.error }, 400);
+    const { step, since, source, host, port } = query.value;
+    const sinceMs = since ?? nowMs - TREND_MS[step];
+    const points = await daemon.trend(step, { host, port, sources: source }, sinceMs);
+    return context.json({ step, points });
+  });
+  app.post('/api/v1/sites/reset', context => context.json(daemon.resetDiscovery()));
   app.get('/api/v1/rules', context => context.body(streamJsonList('rules', daemon.rules()), 200, JSON_TYPE));
   app.get('/api/v1/readiness', async context => {
     const query = readQuery(readinessParams, context.req.query());

@@ -1,7 +1,10 @@
 import type { AuditTrail } from '../observe/audit.ts';
+import type { TrendStep } from '../observe/discovery.ts';
 import type { Readiness, ReadinessThresholds } from '../observe/readiness.ts';
 import type { RuleStatus } from '../observe/rule-hits.ts';
 import type { Site, SiteFilter, SourceSite } from '../observe/site-query.ts';
+import type { StoreStatus } from '../observe/store/site-store.ts';
+import type { TrendFilter, TrendPoint } from '../observe/trend.ts';
 import type { Mode } from '../policy/decision.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { PolicyQuery } from '../policy/policy.ts';
@@ -25,6 +28,8 @@ export interface Status {
   readonly policy: PolicyStatus;
   readonly bytes: { readonly out: number; readonly in: number };
   readonly sites: number;
+  /** Where sites are kept; null: in memory only. */
+  readonly siteStore: StoreStatus | null;
   readonly logLinesDropped: number;
 }
 
@@ -81,8 +86,10 @@ export interface DaemonApi {
   sourceGroups(): SourceGroups;
   /** Whether enforcing would drop what was seen, and whether enough was seen to tell. */
   readiness(thresholds: ReadinessThresholds): Promise<Readiness>;
+  /** What flows did over time, in the order of time. */
+  trend(step: TrendStep, filter: TrendFilter, sinceMs: number): Promise<TrendPoint[]>;
   /** Forgets sites and rule hits. */
-  resetDiscovery(): Promise<DiscoveryReset>;
+  resetDiscovery(): DiscoveryReset;
   /** In the order of the policy; decoded one by one as they are taken. */
   rules(): Iterable<RuleStatus>;
   explain(request: ExplainQuestion): Promise<Explanation>;

@@ -17,6 +17,17 @@ export function siteParams(groups: SourceGroups, nowMs: number) {
   });
 }
 
+/** The parameters of `GET /api/v1/trend`. */
+export function trendParams(groups: SourceGroups, nowMs: number) {
+  return z.strictObject({
+    step: z.enum(['minute', 'hour']).default('hour'),
+    since: momentText(nowMs).optional(),
+    source: sourceText(groups).optional(),
+    host: z.string().min(1).optional(),
+    port: countText(1).optional(),
+  });
+}
+
 /** `7d`, or a date, to epoch milliseconds. */
 function momentText(nowMs: number) {
   return scalar('a moment', ['7d'], text => parseMoment(text, nowMs));

@@ -183,9 +183,17 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'status',
     summary: 'show what the daemon is doing',
-    details: 'Exits with 1 when the last policy reload failed.',
+    details:
+      'Exits with 1 when the last policy reload failed. Rules are counted since the daemon started or, with a store on disk, since the last discover reset; a rule that was added later, since then.',
     options: [
-      { flags: '--rules', description: 'list the rules and how often each decided' },
+      {
+        flags: '--rules',
+        description: 'list the rules and how often each decided, and name those that never did',
+      },
+      {
+        flags: '--since <when>',
+        description: 'with --rules: name those that did not since then: 7d, 36h, or a date',
+      },
       ADMIN,
       JSON_OUTPUT,
     ],

@@ -29,6 +29,11 @@ export function buildDaemonConfig(
     dns: { servers: input.dns.servers, hosts: buildHosts(input.dns.hosts, faults) },
     destinations: input.destinations,
     netfilter: { ...input.netfilter, user: input.netfilter.user ?? null },
+    sites: {
+      storePath: input.sites.store === null ? null : resolve(base, input.sites.store),
+      maxSites: input.sites.maxSites,
+      maxAgeMs: input.sites.maxAge,
+    },
     limits: {
       flows: limits.flows,
       flowsPerSource: limits.flowsPerSource,

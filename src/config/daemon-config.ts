@@ -52,6 +52,13 @@ export interface Limits {
   readonly drainTimeoutMs: number;
 }
 
+export interface SitesConfig {
+  /** Absolute; null: in memory only. */
+  readonly storePath: string | null;
+  readonly maxSites: number;
+  readonly maxAgeMs: number;
+}
+
 /** The daemon configuration, checked whole. Plain data: it crosses threads by structured clone. */
 export interface DaemonConfig {
   /** The file it was read from. */
@@ -79,6 +86,7 @@ export interface DaemonConfig {
   /** Texts that `Cidr.parse` takes. */
   readonly destinations: { readonly allow: readonly string[]; readonly deny: readonly string[] };
   readonly netfilter: NetfilterConfig;
+  readonly sites: SitesConfig;
   readonly limits: Limits;
   readonly onDeny: 'alert' | 'reset' | 'drop';
   readonly onPolicyChange: 'keep' | 'close';

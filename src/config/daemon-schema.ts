@@ -7,6 +7,9 @@ import { port } from './port.ts';
 import { parseDuration, parseName, parseSize, type ScalarResult, scalar } from './scalars.ts';
 import { formatSocketAddress, parseSocketAddress } from './socket-address.ts';
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
 const name = scalar('a name', ['proxy'], parseName);
 const address = (example: string) => scalar('an address with a port', [example], parseSocketAddress);
 const duration = (example: string, leastMs = 1) =>
@@ -76,6 +79,21 @@ const limits = z.strictObject({
   dialTimeout: duration('10s').prefault('10s').describe('For one upstream, all its addresses together.'),
   idleTimeout: duration('1h').prefault('1h').describe('A flow without a byte in either direction is closed.'),
   drainTimeout: duration('25s', 0).prefault('25s').describe('How long open flows may go on after SIGTERM.'),
+});
+
+const sites = z.strictObject({
+  store: scalar('memory or a path to a .db file', ['memory', './data/sallyport.db'], parseStore)
+    .prefault('memory')
+    .describe('Where sites are kept: memory, or a file ending in .db, relative to this file.'),
+  maxSites: z
+    .int()
+    .min(1)
+    .max(250_000)
+    .default(10_000)
+    .describe('Sites at most, each counted once a source; those not seen for longest make room.'),
+  maxAge: scalar('a duration with a unit', ['90d'], text => parseDuration(text, HOUR_MS, 400 * DAY_MS))
+    .prefault('90d')
+    .describe('A site that a source was not seen at for so long is forgotten.'),
 });
 
 /** `sallyport.yaml`: everything that a single value can say; `buildDaemonConfig` holds values against each other. */
@@ -166,6 +184,7 @@ export const daemonSchema = z
     netfilter: netfilter
       .prefault({})
       .describe('The ruleset that `sallyport netfilter` makes; `run` does not touch the kernel.'),
+    sites: sites.prefault({}).describe('What is learnt of the traffic, for discovery.'),
     limits: limits.prefault({}).describe('Bounds of time, size and number.'),
     onDeny: z
       .enum(['alert', 'reset', 'drop'])
@@ -188,5 +207,16 @@ function parseServer(text: string): ScalarResult<string> {
     ok: false,
     message: `${JSON.stringify(text)} is no DNS server`,
     fix: 'write 10.0.0.2, 10.0.0.2:53 or [fd00::2]:53',
+  };
+}
+
+function parseStore(text: string): ScalarResult<string | null> {
+  if (text === 'memory') return { ok: true, value: null };
+  // Any other name is a word misspelt, or a file of something else, which is not to be written over.
+  if (/[^/]\.db$/.test(text)) return { ok: true, value: text };
+  return {
+    ok: false,
+    message: `${JSON.stringify(text)} is neither memory nor a .db file`,
+    fix: 'write memory or ./data/sallyport.db',
   };
 }

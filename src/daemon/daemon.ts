@@ -20,36 +20,25 @@ import type { Listener } from '../dataplane/listener.ts';
 import type { Endpoint } from '../dataplane/wire.ts';
 import { AuditTrail } from '../observe/audit.ts';
 import { Collector } from '../observe/collector.ts';
-import { Discovery } from '../observe/discovery.ts';
+import type { TrendStep } from '../observe/discovery.ts';
 import { createFoldTable } from '../observe/fold-table.ts';
 import { Hints } from '../observe/hints.ts';
 import { createLog, type Labels, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
-import {
-  assessReadiness,
-  READINESS_DEFAULTS,
-  type Readiness,
-  type ReadinessThresholds,
-} from '../observe/readiness.ts';
+import { READINESS_DEFAULTS, type Readiness, type ReadinessThresholds } from '../observe/readiness.ts';
 import { obstaclesToEnforcing } from '../observe/readiness-obstacles.ts';
-import type { RuleHits, RuleStatus } from '../observe/rule-hits.ts';
-import {
-  listSites,
-  listSourceSites,
-  type Site,
-  type SiteFilter,
-  type SourceSite,
-} from '../observe/site-query.ts';
+import type { RuleStatus } from '../observe/rule-hits.ts';
+import type { Site, SiteFilter, SourceSite } from '../observe/site-query.ts';
+import type { TrendFilter, TrendPoint } from '../observe/trend.ts';
 import { IpAddress } from '../policy/address.ts';
 import { type Explanation, explainInSteps } from '../policy/explain.ts';
 import { type Hostname, parseHostname } from '../policy/hostname.ts';
-import type { Policy } from '../policy/policy.ts';
 import { PresetHints, type PresetUse } from '../policy/preset-hint.ts';
-import { RuleBook } from '../policy/rule-book.ts';
-import { SourceGroups } from '../policy/source-groups.ts';
+import type { SourceGroups } from '../policy/source-groups.ts';
 import { createResolver } from '../resolve/create-resolver.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import { packageVersion } from '../version.ts';
+import { DiscoveryService } from './discovery-service.ts';
 import { type EcsLookup, gatewayOf, taskLabels, taskMetricLabels } from './ecs-task.ts';
 import { planInThread } from './edit-planner.ts';
 import { PolicyEditor } from './policy-editor.ts';
@@ -62,8 +51,6 @@ import { inSlices } from './slices.ts';
 const HALF_CLOSED_TIMEOUT_MS = 60_000;
 /** How long the last log lines may take to be written. */
 const FLUSH_MS = 1_000;
-/** How often discovery notes that it watches, and forgets what is too old. */
-const TICK_MS = 60_000;
 
 /** Everything that runs: policy, data plane, admin server, watcher, and the subscribers of what flows do. */
 export class Daemon implements DaemonApi {
@@ -75,7 +62,7 @@ export class Daemon implements DaemonApi {
   readonly #startedMs = Date.now();
   readonly #metrics: Metrics;
   readonly #labels: Labels;
-  readonly #discovery = new Discovery({}, Date.now());
+  readonly #discovery: DiscoveryService;
   readonly #loader: PolicyLoader;
   readonly #policies: PolicyStore;
   readonly #hints: Hints;
@@ -84,7 +71,6 @@ export class Daemon implements DaemonApi {
   #plane: DataPlane | null = null;
   #admin: AdminServer | null = null;
   #watcher: PolicyWatcher | null = null;
-  #ticker: NodeJS.Timeout | undefined;
 
   constructor(
     config: DaemonConfig,
@@ -111,9 +97,10 @@ export class Daemon implements DaemonApi {
       onChange: (changed, presets) => {
         this.#plane?.setPolicy(changed);
         void this.#tellHints(presets);
-        void inSlices(forgetRulesGone(this.#discovery.ruleHits, changed));
+        void this.#discovery.followRules();
       },
     });
+    this.#discovery = new DiscoveryService(config.sites, this.log, () => this.#policies.policy);
     this.#hints = new Hints({ log: this.log });
     this.#presets = policy.presets;
     this.audit = new AuditTrail(this.log);
@@ -134,6 +121,7 @@ export class Daemon implements DaemonApi {
 
   /** Opens the admin address, then the listeners. `onFatal`: the data plane has failed, nothing is served any more. Throws ListenError. */
   async start(onFatal: (error: Error) => void): Promise<void> {
+    await this.#discovery.start();
     this.#admin = await startAdminServer(this.#config.admin, this);
     const plane = await this.#startPlane(this.#admin.address, onFatal);
     this.#plane = plane;
@@ -142,7 +130,8 @@ export class Daemon implements DaemonApi {
     this.#metrics.readFrom({
       openFlows: () => Object.fromEntries(plane.listening.map(({ name }) => [name, plane.openFlows(name)])),
       bytes: () => plane.bytes(),
-      sites: () => this.#discovery.sites,
+      sites: () => this.#discovery.discovery.sites,
+      siteStore: () => this.#discovery.storeStatus,
       logDropped: () => this.log.dropped,
       policy: () => this.#policies.status(),
     });
@@ -150,7 +139,6 @@ export class Daemon implements DaemonApi {
       loadedSha256: () => this.#policies.policy.sha256,
       onChange: async () => (await this.reload('file')).result !== 'failure',
     });
-    this.#ticker = setInterval(() => this.#discovery.tick(Date.now()), TICK_MS).unref();
     this.#state = 'ready';
     this.#sayReady(plane);
     void this.#tellHints(this.#presets);
@@ -179,8 +167,8 @@ export class Daemon implements DaemonApi {
   async stop(timeoutMs: number): Promise<void> {
     await this.#loader.close();
     await this.#watcher?.close();
-    clearInterval(this.#ticker);
     await this.#plane?.drain(timeoutMs);
+    await this.#discovery.close();
     await this.#admin?.close();
   }
 
@@ -209,62 +197,38 @@ export class Daemon implements DaemonApi {
       })),
       policy: this.#policies.status(),
       bytes: plane?.bytes() ?? { out: 0, in: 0 },
-      sites: this.#discovery.sites.size,
+      sites: this.#discovery.discovery.sites.size,
+      siteStore: this.#discovery.storeStatus,
       logLinesDropped: this.log.dropped,
     };
   }
 
   sites(filter: SiteFilter): Site[] {
-    return listSites(this.#discovery.sites.rows(), filter);
+    return this.#discovery.sites(filter);
   }
 
   sourceSites(filter: SiteFilter): SourceSite[] {
-    return listSourceSites(this.#discovery.sites.rows(), filter, this.sourceGroups());
+    return this.#discovery.sourceSites(filter);
   }
 
   sourceGroups(): SourceGroups {
-    return new SourceGroups(new RuleBook(this.#policies.policy).groups());
+    return this.#discovery.sourceGroups();
+  }
+
+  trend(step: TrendStep, filter: TrendFilter, sinceMs: number): Promise<TrendPoint[]> {
+    return this.#discovery.trend(step, filter, sinceMs);
   }
 
   readiness(thresholds: ReadinessThresholds): Promise<Readiness> {
-    const { sites, hours, sinceMs } = this.#discovery;
-    return inSlices(
-      assessReadiness({
-        nowMs: Date.now(),
-        thresholds,
-        rows: sites.rows(),
-        evictions: sites.evictions,
-        watchedSince: timeMs => hours.since(timeMs),
-        policy: this.#policies.policy,
-        groups: this.sourceGroups(),
-        rules: this.rules(),
-        sinceMs,
-      }),
-    );
+    return this.#discovery.readiness(thresholds);
   }
 
-  async resetDiscovery(): Promise<DiscoveryReset> {
-    const dropped = this.#discovery.reset(Date.now());
-    this.log.info(`discovery reset: ${dropped} sites forgotten`, {
-      event: 'discovery_reset',
-      sites: dropped,
-    });
-    return { dropped, sinceMs: this.#discovery.sinceMs };
+  resetDiscovery(): DiscoveryReset {
+    return this.#discovery.reset();
   }
 
-  *rules(): Generator<RuleStatus> {
-    const book = new RuleBook(this.#policies.policy);
-    for (let rule = 0; rule < book.ruleCount; rule++) {
-      if (book.isPart(rule)) continue;
-      const name = book.name(rule);
-      const { file, line } = book.location(rule);
-      yield {
-        name,
-        action: book.action(rule),
-        place: `${file}:${line}`,
-        ...this.#discovery.ruleHits.of(name),
-      };
-    }
+  rules(): Iterable<RuleStatus> {
+    return this.#discovery.rules();
   }
 
   explain(question: ExplainQuestion): Promise<Explanation> {
@@ -301,8 +265,8 @@ export class Daemon implements DaemonApi {
     const collector = new Collector({
       log: this.log,
       metrics: this.#metrics,
-      sites: this.#discovery.sites,
-      ruleHits: this.#discovery.ruleHits,
+      sites: this.#discovery.discovery.sites,
+      ruleHits: this.#discovery.discovery.ruleHits,
     });
     return startDataPlane(
       {
@@ -357,14 +321,6 @@ export class Daemon implements DaemonApi {
       admin: formatSocketAddress(this.#admin?.address ?? this.#config.admin),
       startup_ms: Math.round(performance.now()),
     });
-  }
-}
-
-function* forgetRulesGone(hits: RuleHits, policy: Policy): Generator<undefined, void> {
-  const book = new RuleBook(policy);
-  for (const name of hits.names()) {
-    yield;
-    if (book.ruleNamed(name) < 0) hits.forget(name);
   }
 }
 

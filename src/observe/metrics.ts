@@ -12,6 +12,8 @@ export interface MetricSources {
   /** Bytes relayed since the process started: client to upstream, and back. */
   readonly bytes: () => { readonly out: number; readonly in: number };
   readonly sites: () => { readonly size: number; readonly evictions: number };
+  /** Null: sites are held in memory only. */
+  readonly siteStore: () => { readonly state: 'opening' | 'open' | 'failing' } | null;
   /** Log lines lost since the process started. */
   readonly logDropped: () => number;
   /** The policy in force; its mode changes by itself when `observeUntil` passes. */
@@ -281,6 +283,17 @@ export class Metrics {
       collect() {
         this.reset();
         this.inc(sources().sites?.().evictions ?? 0);
+      },
+    });
+    new Gauge({
+      name: 'sallyport_site_store_up',
+      help: 'Whether sites are kept on disk; absent when they are to be held in memory only',
+      registers,
+      collect() {
+        const store = sources().siteStore?.() ?? null;
+        // Without labels a gauge starts at 0: it is taken out where there is nothing to say.
+        this.remove();
+        if (store !== null) this.set(store.state === 'open' ? 1 : 0);
       },
     });
     new Counter({

@@ -5,6 +5,18 @@ import type { SiteCount } from './flow-tally.ts';
 /** What one source did at one site, in the table. */
 export interface SiteRow {
   readonly count: SiteCount;
+  /** For a store: what it knows the row by; 0 before it does, GONE for a row that left the table. */
+  id: number;
+}
+
+export const GONE = -1;
+
+/** Hears of the table's changes. */
+export interface SiteJournal {
+  /** `more` was added to the row: it is the whole count of a new one. */
+  siteChanged(row: SiteRow, more: SiteCount): void;
+  /** The row has left the table; `id` is what it was known by. */
+  siteGone(row: SiteRow, id: number): void;
 }
 
 export interface SitesOptions {
@@ -25,11 +37,16 @@ export class Sites {
   readonly #maxAgeMs: number;
   /** How many rows each site has. */
   readonly #sites = new Map<string, number>();
+  readonly #journal: SiteJournal | null;
   #evictions = 0;
 
-  constructor({ maxSites = 10_000, maxAgeMs = Number.POSITIVE_INFINITY }: SitesOptions = {}) {
+  constructor(
+    { maxSites = 10_000, maxAgeMs = Number.POSITIVE_INFINITY }: SitesOptions = {},
+    journal: SiteJournal | null = null,
+  ) {
     this.#rows = new LruMap(maxSites);
     this.#maxAgeMs = maxAgeMs;
+    this.#journal = journal;
   }
 
   /** Different sites, whoever visited them. */
@@ -48,9 +65,33 @@ export class Sites {
       const key = rowKey(count);
       const isDecided = count.lastRule !== undefined;
       const row = isDecided ? this.#rows.use(key) : this.#rows.peek(key);
-      if (row !== undefined) addTo(row.count, count);
-      else if (isDecided) this.#insert(key, { count });
+      if (row !== undefined) {
+        addTo(row.count, count);
+        this.#journal?.siteChanged(row, count);
+      } else if (isDecided) {
+        this.#insert(key, { count, id: 0 });
+      }
     }
+  }
+
+  /**
+   * Puts in what a store knows by `id`, from before this process; what was counted since stays the later. Returns
+   * whether the row is there: a full table has no room for it.
+   */
+  restore(id: number, count: SiteCount): boolean {
+    const key = rowKey(count);
+    const row = this.#rows.peek(key);
+    if (row === undefined) {
+      const isRoom = this.#rows.size < this.#rows.maxEntries;
+      if (isRoom) this.#put(key, { count, id });
+      return isRoom;
+    }
+    if (row.id !== 0) return row.id === id;
+    row.id = id;
+    const { lastRule } = row.count;
+    addTo(row.count, count);
+    row.count.lastRule = lastRule;
+    return true;
   }
 
   /** Drops what was not seen for `maxAgeMs`. */
@@ -65,6 +106,7 @@ export class Sites {
   /** Drops everything; returns how many different sites that were. */
   clear(): number {
     const dropped = this.size;
+    for (const row of this.#rows.values()) row.id = GONE;
     this.#rows.clear();
     this.#sites.clear();
     return dropped;
@@ -76,19 +118,27 @@ export class Sites {
   }
 
   #insert(key: string, row: SiteRow): void {
-    const site = siteKey(row.count);
-    this.#sites.set(site, (this.#sites.get(site) ?? 0) + 1);
-    const evicted = this.#rows.set(key, row);
+    const evicted = this.#put(key, row);
+    this.#journal?.siteChanged(row, row.count);
     if (evicted === undefined) return;
     this.#evictions++;
     this.#removed(evicted);
   }
 
-  #removed({ count }: SiteRow): void {
-    const site = siteKey(count);
+  #put(key: string, row: SiteRow): SiteRow | undefined {
+    const site = siteKey(row.count);
+    this.#sites.set(site, (this.#sites.get(site) ?? 0) + 1);
+    return this.#rows.set(key, row);
+  }
+
+  #removed(row: SiteRow): void {
+    const site = siteKey(row.count);
     const left = (this.#sites.get(site) ?? 0) - 1;
     if (left > 0) this.#sites.set(site, left);
     else this.#sites.delete(site);
+    const { id } = row;
+    row.id = GONE;
+    this.#journal?.siteGone(row, id);
   }
 }
 

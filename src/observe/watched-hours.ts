@@ -10,14 +10,15 @@ const ENOUGH_HOURS = 12;
  * epoch; days are UTC's.
  */
 export class WatchedHours {
-  #hours = new Set<number>();
+  readonly #hours = new Set<number>();
 
-  /** Notes that the hour of `timeMs` is watched; forgets those too long before. */
-  mark(timeMs: number): void {
+  /** Notes that the hour of `timeMs` is watched, and returns it if that is new; forgets those too long before. */
+  mark(timeMs: number): number | null {
     const now = Math.floor(timeMs / HOUR_MS);
-    if (this.#hours.has(now)) return;
+    if (this.#hours.has(now)) return null;
     this.#hours.add(now);
     for (const hour of this.#hours) if (hour <= now - KEPT_HOURS) this.#hours.delete(hour);
+    return now;
   }
 
   add(hours: Iterable<number>): void {

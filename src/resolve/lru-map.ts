@@ -11,13 +11,13 @@ interface Entry<K, V> {
  * 10 000 entries), and an iterator kept to avoid that keeps every table the Map has outgrown alive.
  */
 export class LruMap<K, V> {
-  readonly #maxEntries: number;
+  readonly maxEntries: number;
   readonly #entries = new Map<K, Entry<K, V>>();
   #oldest: Entry<K, V> | null = null;
   #newest: Entry<K, V> | null = null;
 
   constructor(maxEntries: number) {
-    this.#maxEntries = maxEntries;
+    this.maxEntries = maxEntries;
   }
 
   get size(): number {
@@ -47,7 +47,7 @@ export class LruMap<K, V> {
     this.#entries.set(key, entry);
     this.#append(entry);
     const oldest = this.#oldest;
-    if (this.#entries.size <= this.#maxEntries || oldest === null) return undefined;
+    if (this.#entries.size <= this.maxEntries || oldest === null) return undefined;
     this.delete(oldest.key);
     return oldest.value;
   }

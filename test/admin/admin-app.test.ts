@@ -133,6 +133,20 @@ describe('what the admin HTTP answers', () => {
     },
   );
 
+  it('shows what flows did over time', async () => {
+    const daemon = new FakeDaemon();
+    const path = '/api/v1/trend?step=minute&since=2026-01-01&host=a.example&port=443';
+    const { text } = await ask({ path }, { daemon });
+    expect(json(text)).toMatchObject({ step: 'minute', points: [{ timeMs: 60_000, flows: 1 }] });
+    expect(daemon.trends).toEqual([
+      ['minute', { host: 'a.example', port: 443, sources: undefined }, Date.UTC(2026, 0, 1)],
+    ]);
+  });
+
+  it.each(['step=day', 'port=https', 'since=x'])('refuses a trend with %s', async query => {
+    expect((await ask({ path: `/api/v1/trend?${query}` })).status).toBe(400);
+  });
+
   it('forgets the sites, and says how many', async () => {
     const daemon = new FakeDaemon();
     const { status, text } = await ask({ method: 'POST', path: '/api/v1/sites/reset' }, { daemon });

@@ -21,6 +21,7 @@ import {
 } from '../../src/observe/readiness.ts';
 import type { RuleStatus } from '../../src/observe/rule-hits.ts';
 import type { Site, SiteFilter, SourceSite } from '../../src/observe/site-query.ts';
+import type { TrendPoint } from '../../src/observe/trend.ts';
 import { Cidr } from '../../src/policy/address.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { type Explanation, explain } from '../../src/policy/explain.ts';
@@ -47,6 +48,7 @@ export const STATUS: Status = {
   },
   bytes: { out: 10, in: 20 },
   sites: 1,
+  siteStore: null,
   logLinesDropped: 0,
 };
 
@@ -79,6 +81,7 @@ export const RULE: RuleStatus = {
   name: 'allowed',
   action: 'allow',
   place: 'policy.yaml:2',
+  sinceMs: Date.UTC(2026, 0, 1),
   hits: 7,
   firstMs: 1,
   lastMs: Date.UTC(2026, 0, 2),
@@ -167,15 +170,24 @@ export class FakeDaemon implements DaemonApi {
     return { ...READINESS, verdict: this.verdict, thresholds };
   }
 
+  readonly trends: unknown[] = [];
+
+  async trend(...question: readonly unknown[]): Promise<TrendPoint[]> {
+    this.trends.push(question);
+    return [{ timeMs: 60_000, flows: 1, dropped: 0, bytesOut: 2, bytesIn: 3 }];
+  }
+
   resets = 0;
 
-  async resetDiscovery(): Promise<DiscoveryReset> {
+  resetDiscovery(): DiscoveryReset {
     this.resets++;
     return { dropped: 7, sinceMs: 1 };
   }
 
+  hits: RuleStatus = RULE;
+
   rules(): RuleStatus[] {
-    return [RULE];
+    return [this.hits];
   }
 
   async explain(question: ExplainQuestion): Promise<Explanation> {

@@ -79,8 +79,35 @@ describe('status', () => {
   it('shows the rules and their hits', async () => {
     const { admin } = await fakeDaemon();
     const { out } = await sallyport(['status', '--rules', '--admin', admin]);
-    expect(out).toMatch(/^RULE\s+ACTION\s+HITS\s+LAST HIT\s+PLACE$/m);
-    expect(out).toMatch(/^allowed\s+allow\s+7\s+2026-01-02T00:00:00\.000Z\s+policy\.yaml:2$/m);
+    expect(out).toMatch(/^RULE\s+ACTION\s+HITS\s+LAST HIT\s+COUNTED SINCE\s+PLACE$/m);
+    expect(out).toMatch(
+      /^allowed\s+allow\s+7\s+2026-01-02T00:00:00\.000Z\s+2026-01-01T00:00:00\.000Z\s+policy\.yaml:2$/m,
+    );
+    expect(out).not.toContain('not hit');
+  });
+
+  it('names the rules that were not hit since a time', async () => {
+    const { daemon, admin } = await fakeDaemon();
+    const late = await sallyport(['status', '--rules', '--since', '2026-01-03', '--admin', admin]);
+    expect(late.out).toContain('\nnot hit since 2026-01-03T00:00:00.000Z: allowed\n');
+    daemon.hits = { ...daemon.hits, hits: 0, firstMs: null, lastMs: null };
+    const never = await sallyport(['status', '--rules', '--admin', admin]);
+    expect(never.out).toContain('\nnot hit since they are counted: allowed\n');
+    const wrong = await sallyport(['status', '--rules', '--since', 'long', '--admin', admin]);
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('--since: "long" is no moment')]);
+  });
+
+  it('says where sites are kept, and why they cannot be', async () => {
+    const { daemon, admin } = await fakeDaemon();
+    const siteStore = {
+      path: '/data/x.db',
+      state: 'failing',
+      error: 'the disk is full',
+      keptMs: null,
+    } as const;
+    daemon.current = { ...STATUS, siteStore };
+    const { out } = await sallyport(['status', '--admin', admin]);
+    expect(out).toContain('sites      kept in /data/x.db: failing: the disk is full\n');
   });
 
   it('exits with 1 when the last reload failed, and shows why', async () => {

@@ -30,6 +30,7 @@ describe('the shipped configuration', () => {
         dns: { servers: [], hosts: {} },
         destinations: { allow: [], deny: [] },
         netfilter: { except: [], strict: false, local: false, user: null },
+        sites: { storePath: null, maxSites: 10_000, maxAgeMs: 90 * 24 * 3_600_000 },
         limits: {
           flows: 'auto',
           flowsPerSource: 0,

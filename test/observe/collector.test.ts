@@ -38,7 +38,7 @@ test('each part of a report goes where it belongs', async () => {
   collector.collect(reportOf(SETTINGS, decision({ rule: 'api' }), close({ bytesOut: 5, bytesIn: 6 })));
   expect(destination.lines.map(line => JSON.parse(line).event)).toEqual(['decision', 'close']);
   expect(sites.rows()).toMatchObject([{ count: { host: 'registry-1.docker.io', bytesOut: 5, bytesIn: 6 } }]);
-  expect(ruleHits.of('api').hits).toBe(1);
+  expect(ruleHits.of('api')?.hits).toBe(1);
   const samples = (await metrics.render()).body.split('\n');
   const expected = ['sallyport_rule_hits_total{rule="api"} 1', 'sallyport_flow_seconds_count 1'];
   expect(samples.filter(line => expected.includes(line))).toEqual(expected);
@@ -53,7 +53,7 @@ test('the reports of two threads add up', async () => {
   for (const report of threads) collector.collect(report);
   expect(destination.lines).toHaveLength(2);
   expect(sites.rows()[0]?.count.states.NO_MATCH).toBe(2);
-  expect(ruleHits.of('api').hits).toBe(2);
+  expect(ruleHits.of('api')?.hits).toBe(2);
   expect((await metrics.render()).body).toContain('sallyport_rule_hits_total{rule="api"} 2\n');
 });
 

@@ -63,8 +63,8 @@ function assess({ events = [], closes = [], days = 20, groups = {}, ...rest }: S
       }),
     ),
     rules: [
-      { name: 'a', action: 'allow', place: 'p:1', hits: 1, firstMs: 1, lastMs: 1 },
-      { name: 'never', action: 'deny', place: 'p:2', hits: 0, firstMs: null, lastMs: null },
+      { name: 'a', action: 'allow', place: 'p:1', sinceMs: START, hits: 1, firstMs: 1, lastMs: 1 },
+      { name: 'never', action: 'deny', place: 'p:2', sinceMs: START, hits: 0, firstMs: null, lastMs: null },
     ],
     sinceMs: START,
   });
