@@ -84,11 +84,16 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   app.post('/api/v1/explain', async context => {
     const body = explainBody.safeParse(await context.req.json().catch(() => null));
     if (!body.success) return context.json({ error: z.prettifyError(body.error) }, 400);
-    const hostname = parseHostname(body.data.host);
-    if (!hostname.ok) return context.json({ error: `host: ${HOSTNAME_FAULTS[hostname.fault]}` }, 400);
+    const address = IpAddress.parse(body.data.host);
+    const hostname = address === null ? parseHostname(body.data.host) : null;
+    if (hostname?.ok === false)
+      return context.json({ error: `host: ${HOSTNAME_FAULTS[hostname.fault]}` }, 400);
     const source = IpAddress.parse(body.data.from);
     if (source === null) return context.json({ error: 'from: no IP address' }, 400);
-    return context.json(await daemon.explain({ hostname: hostname.hostname, port: body.data.port, source }));
+    const { port } = body.data;
+    return context.json(
+      await daemon.explain({ hostname: hostname?.hostname ?? null, address, port, source }),
+    );
   });
 
   app.notFound(context =>

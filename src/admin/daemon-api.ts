@@ -7,7 +7,7 @@ import type { StoreStatus } from '../observe/store/site-store.ts';
 import type { TrendFilter, TrendPoint } from '../observe/trend.ts';
 import type { Mode } from '../policy/decision.ts';
 import type { Explanation } from '../policy/explain.ts';
-import type { PolicyQuery } from '../policy/policy.ts';
+import type { TcpQuery } from '../policy/policy.ts';
 import type { SourceGroups } from '../policy/source-groups.ts';
 import type { PolicyChanges } from './policy-changes.ts';
 
@@ -70,7 +70,7 @@ export interface DiscoveryReset {
   readonly sinceMs: number;
 }
 
-export type ExplainQuestion = Pick<PolicyQuery, 'hostname' | 'port' | 'source'>;
+export type ExplainQuestion = Omit<TcpQuery, 'nowMs'>;
 
 /** What the admin HTTP asks of the daemon. */
 export interface DaemonApi {

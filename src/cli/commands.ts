@@ -75,9 +75,9 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'explain',
     args: '<host[:port]>',
-    summary: 'say what the policy does with a host, by which rule, and what nearly matched',
+    summary: 'say what the policy does with a host or an address, by which rule, and what nearly matched',
     details:
-      'Asks the running daemon, or judges by a policy file. It looks at names only: whether a name resolves, and to what, shows when it is dialled. Exits with 1 when the answer is deny.',
+      'Asks the running daemon, or judges by a policy file. It looks at names only: whether a name resolves, and to what, shows when it is dialled. An address is judged by tcp rules; what their hosts resolve to, only the daemon knows. Exits with 1 when the answer is deny.',
     options: [
       { flags: '--from <ip>', description: 'as for a flow from this source address' },
       {

@@ -2,6 +2,7 @@ import { Cidr } from '../policy/address.ts';
 import type { EchMode, Mode } from '../policy/decision.ts';
 import type { PresetUse } from '../policy/preset-hint.ts';
 import type { Location, ParsedPolicy, Rule, SourceGroup, SourceItem } from '../policy/rules.ts';
+import { CIDR_FIX } from './cidr-fix.ts';
 import type { Diagnostic, DocumentPath } from './diagnostics.ts';
 import { Findings } from './findings.ts';
 import type { PolicyDefaults } from './policy-defaults.ts';
@@ -14,6 +15,7 @@ import { RuleHosts } from './rule-hosts.ts';
 import { parseName } from './scalars.ts';
 import { MAX_FAULTS } from './schema-diagnostics.ts';
 import { didYouMean } from './suggest.ts';
+import { TcpDestinations } from './tcp-destinations.ts';
 
 export type BuildResult =
   | {
@@ -52,6 +54,7 @@ class PolicyBuilder {
   readonly #presets: PolicyPresets;
   readonly #vars: PolicyVars;
   readonly #hosts: RuleHosts;
+  readonly #tcp: TcpDestinations;
   readonly #groups = new Map<string, SourceGroup>();
   readonly #said = new Map<string, { readonly value: unknown; readonly file: PolicyFile }>();
   readonly #places = new Map<string, Location>();
@@ -67,6 +70,7 @@ class PolicyBuilder {
     this.#presets = presets;
     this.#vars = new PolicyVars(this.#findings, defaults);
     this.#hosts = new RuleHosts(this.#findings, this.#vars, presets);
+    this.#tcp = new TcpDestinations(this.#findings, this.#vars);
   }
 
   addSettings(file: PolicyFile): void {
@@ -96,15 +100,18 @@ class PolicyBuilder {
         file: file.file,
         ...file.source.lines.position(file.source.rules[index]?.offset ?? 0),
       };
-      const { name, action, ech = null, until: untilMs = null } = input;
-      const groups = this.#hosts.read(file, path, input);
+      const { name, action, protocol, ech = null, until: untilMs = null } = input;
+      const groups =
+        protocol === 'tcp' ? this.#tcp.read(file, path, input) : this.#hosts.read(file, path, input);
       const from = this.#from(file, path, input);
-      for (const { hosts, places, ports, allowPrivate } of groups) {
+      for (const { hosts, places, cidrs = [], ports, allowPrivate } of groups) {
         this.#rules.push({
           name,
           action,
+          protocol,
           hosts,
           hostPositions: places,
+          cidrs,
           ports,
           from,
           untilMs,
@@ -211,5 +218,3 @@ class PolicyBuilder {
     return items;
   }
 }
-
-const CIDR_FIX = 'write an address or a block such as 10.12.4.0/24';

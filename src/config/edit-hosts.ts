@@ -68,7 +68,8 @@ export function removeHosts(files: readonly PolicyFile[], edit: HostsRemoval): P
       if (indices.length === 0) continue;
       if (indices.length < hosts.length)
         list.push({ kind: 'removeItems', path: ['rules', index, 'hosts'], indices });
-      else if (rule.presets === undefined && rule.s3 === undefined) emptied.push(index);
+      else if (rule.presets === undefined && rule.s3 === undefined && rule.cidrs === undefined)
+        emptied.push(index);
       else list.push({ kind: 'unset', path: ['rules', index, 'hosts'] });
     }
     if (emptied.length > 0) list.push({ kind: 'removeItems', path: ['rules'], indices: emptied });
@@ -88,6 +89,7 @@ function ownRule(rules: readonly Place[], edit: HostsEdit, untilMs: number | und
       isOwn(rule, edit.action) &&
       rule.action === edit.action &&
       rule.hosts !== undefined &&
+      rule.protocol === 'named' &&
       isSameSet(portsOf(rule), edit.ports ?? DEFAULT_PORTS) &&
       isSameSet(rule.from ?? [], edit.from ?? []) &&
       rule.until === untilMs &&
@@ -123,7 +125,7 @@ function namedRule(
 
 /** Whether a host in this rule needs no other rule for what is asked. */
 function isAsWide(rule: RuleInput, { action, ports, from }: HostsEdit, untilMs: number | undefined): boolean {
-  if (rule.action !== action) return false;
+  if (rule.action !== action || rule.protocol !== 'named') return false;
   if (!(ports ?? DEFAULT_PORTS).every(port => portsOf(rule).includes(port))) return false;
   if (rule.until !== undefined && (untilMs === undefined || rule.until < untilMs)) return false;
   return rule.from === undefined || isSameSet(rule.from, from ?? []);

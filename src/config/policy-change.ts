@@ -52,6 +52,7 @@ function groupChange(before: SourceGroup | undefined, after: SourceGroup | undef
 interface WholeRule {
   readonly name: string;
   readonly action: Rule['action'];
+  /** And blocks of tcp rules. */
   readonly hosts: readonly string[];
   readonly parts: readonly Rule[];
 }
@@ -66,7 +67,7 @@ function wholeRules(rules: readonly Rule[]): WholeRule[] {
   return [...whole].map(([name, parts]) => ({
     name,
     action: parts[0]?.action ?? 'allow',
-    hosts: parts.flatMap(({ hosts }) => hosts.map(({ text }) => text)),
+    hosts: parts.flatMap(({ hosts, cidrs }) => [...hosts.map(({ text }) => text), ...cidrs.map(String)]),
     parts,
   }));
 }

@@ -57,8 +57,14 @@ const rule = z.strictObject({
     .meta({ examples: [['api.example.com', '*.cdn.example.com']] })
     .optional()
     .describe(
-      'Hostnames and patterns. `*` stands for one or more characters inside one label, a leading `**.` for one or more whole labels; neither matches the apex. `{name}` stands for a variable of `vars`.',
+      'Hostnames and patterns. `*` stands for one or more characters inside one label, a leading `**.` for one or more whole labels; neither matches the apex. `{name}` stands for a variable of `vars`. A tcp rule takes whole names only.',
     ),
+  cidrs: z
+    .array(text('an address or a block', '203.0.113.0/24'))
+    .min(1)
+    .meta({ examples: [['203.0.113.0/24']] })
+    .optional()
+    .describe('Destinations of a tcp rule: addresses and CIDR blocks, IPv4 and IPv6.'),
   presets: z
     .array(text('the name of a preset', 'docker-hub'))
     .min(1)
@@ -73,13 +79,12 @@ const rule = z.strictObject({
     .min(1)
     .meta({ examples: [[443, 8443]] })
     .optional()
-    .describe('Destination ports of `hosts`. Absent: 443.'),
+    .describe('Destination ports of `hosts` and `cidrs`. Absent: 443; a tcp rule says its own.'),
   protocol: z
-    .literal('named')
-    .meta({ title: 'named, the only protocol this version knows' })
+    .enum(['named', 'tcp'])
     .default('named')
     .describe(
-      'How the name is known: `named` is TLS SNI, or the name of a CONNECT or SOCKS5 request. This version knows no other.',
+      'What a flow is judged by. `named`: the name it says, in TLS SNI, HTTP Host, CONNECT or SOCKS5. `tcp`: its destination, which must be an address that one of `hosts` resolves to, or lie in `cidrs`; what is said on the wire is not looked at, so that SSH, SMTP or a database can pass.',
     ),
   from: z
     .array(text('a source group, an address or a block', '10.40.0.0/16'))
@@ -100,7 +105,7 @@ const rule = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      'Let these hosts resolve to private addresses (RFC 1918, fc00::/7, 100.64.0.0/10). Absent: as the preset says, yes for `s3`, no for `hosts`.',
+      'Let these hosts resolve to private addresses (RFC 1918, fc00::/7, 100.64.0.0/10), and open those among `cidrs`. Absent: as the preset says, yes for `s3`, no for `hosts` and `cidrs`.',
     ),
   ech: ech.optional().describe("Encrypted Client Hello under this rule; absent: the policy's own."),
   acceptPublicSuffix: z

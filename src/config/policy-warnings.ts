@@ -2,6 +2,7 @@ import type { Location, ParsedPolicy } from '../policy/rules.ts';
 import { findBucketHosts } from './bucket-hosts.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { indexesInFiles, indexUses } from './rule-uses.ts';
+import { findShadowedBlocks } from './shadowed-blocks.ts';
 import { findDuplicates, findShadowed } from './shadowed-rules.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -10,13 +11,17 @@ const SOON_MS = 14 * DAY_MS;
 
 /** What loads but is hardly meant. Takes time near linear in the number of hosts. */
 export function policyWarnings(policy: ParsedPolicy, nowMs: number): Diagnostic[] {
-  const uses = indexUses(policy);
+  const uses = indexUses(policy, 'named');
+  const tcpUses = indexUses(policy, 'tcp');
   return [
     ...findUnusedGroups(policy),
     ...findEndingRules(policy, nowMs),
     ...findDuplicates(uses),
     ...findShadowed(uses),
     ...findBucketHosts(uses),
+    ...findDuplicates(tcpUses),
+    ...findShadowed(tcpUses),
+    ...findShadowedBlocks(policy),
   ];
 }
 

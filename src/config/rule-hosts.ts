@@ -1,3 +1,4 @@
+import type { Cidr } from '../policy/address.ts';
 import { describePatternFault, type HostPattern, parsePattern } from '../policy/pattern.ts';
 import { SuffixGuard } from '../policy/public-suffix.ts';
 import type { HostOrigin, HostPlace } from '../policy/rules.ts';
@@ -18,6 +19,8 @@ export interface HostGroup {
   /** Sorted, without duplicates. */
   readonly ports: readonly number[];
   readonly allowPrivate: boolean;
+  /** Of a tcp rule. */
+  readonly cidrs?: readonly Cidr[];
 }
 
 interface Found {
@@ -49,6 +52,10 @@ export class RuleHosts {
   /** Groups in the order of their first hosts; those of `hosts` come first. None when errors left nothing. */
   read(file: PolicyFile, path: DocumentPath, input: RuleInput): HostGroup[] {
     const { hosts, presets, s3 } = input;
+    if (input.cidrs !== undefined) {
+      const message = 'goes with protocol: tcp: a named rule matches the name a client asks for';
+      this.#findings.error(file, [...path, 'cidrs'], message, 'remove it, or say protocol: tcp');
+    }
     if (hosts === undefined && presets === undefined && s3 === undefined) {
       this.#findings.error(file, path, 'names no host', 'add hosts: ["api.example.com"], presets or s3');
       return [];
@@ -194,6 +201,7 @@ function isWritten({ place }: Found): boolean {
   return place.origin === undefined || place.origin.path.startsWith('hosts[');
 }
 
-function sortPorts(ports: readonly number[]): number[] {
+/** Ports as a rule holds them. */
+export function sortPorts(ports: readonly number[]): number[] {
   return [...new Set(ports)].sort((a, b) => a - b);
 }

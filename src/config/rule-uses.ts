@@ -11,13 +11,14 @@ export interface Use {
   readonly pattern: HostPattern;
 }
 
-/** All patterns of a policy by their texts. */
+/** All patterns of one kind of a policy's rules by their texts. */
 export type UseIndex = ReadonlyMap<string, readonly Use[]>;
 
-export function indexUses(policy: ParsedPolicy): UseIndex {
+export function indexUses(policy: ParsedPolicy, protocol: Rule['protocol']): UseIndex {
   const index = new Map<string, Use[]>();
   const indexes = indexesInFiles(policy.rules);
   for (const [i, rule] of policy.rules.entries()) {
+    if (rule.protocol !== protocol) continue;
     for (const [host, pattern] of rule.hosts.entries()) {
       const use = { rule, index: indexes[i] ?? 0, host, pattern };
       const list = index.get(pattern.text);

@@ -123,13 +123,15 @@ function isMendable({ rule, host }: Use): boolean {
   return (rule.hostPositions[host]?.origin?.preset ?? null) === null;
 }
 
-function hasSameEffect(wider: Rule, narrow: Rule): boolean {
+/** Whether nothing changes for what both rules allow when the narrow one goes. */
+export function hasSameEffect(wider: Rule, narrow: Rule): boolean {
   return (
     wider.allowPrivate === narrow.allowPrivate && wider.ech === narrow.ech && coversConditions(wider, narrow)
   );
 }
 
-function coversConditions(wider: Rule, narrow: Rule): boolean {
+/** Whether a rule matches whenever another one does, as far as `until`, ports and sources go. */
+export function coversConditions(wider: Rule, narrow: Rule): boolean {
   if (wider.untilMs !== null && (narrow.untilMs === null || narrow.untilMs > wider.untilMs)) return false;
   if (!narrow.ports.every(port => wider.ports.includes(port))) return false;
   if (wider.from.length === 0) return true;

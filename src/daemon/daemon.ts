@@ -233,7 +233,7 @@ export class Daemon implements DaemonApi {
 
   explain(question: ExplainQuestion): Promise<Explanation> {
     return inSlices(
-      explainInSteps(this.#policies.policy, { ...question, nowMs: Date.now() }, this.#hints.known),
+      explainInSteps(this.#policies.policy, { ...question, nowMs: Date.now() }, { hints: this.#hints.known }),
     );
   }
 

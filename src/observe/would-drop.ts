@@ -2,6 +2,7 @@ import { IpAddress } from '../policy/address.ts';
 import { parseHostname } from '../policy/hostname.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Reason } from '../policy/reason.ts';
+import { TcpAddresses } from '../policy/tcp-addresses.ts';
 import type { SiteCount } from './flow-tally.ts';
 import { flowsOf } from './site-query.ts';
 
@@ -40,11 +41,15 @@ export function wouldDrop(count: SiteCount, policy: Policy, nowMs: number): Woul
   if (source === null) return null;
   const parsed = parseHostname(count.host);
   const hostname = parsed.ok ? parsed.hostname : null;
-  const ruling = policy.decide({ hostname, port: count.port, source, nowMs });
+  const address = hostname === null ? IpAddress.parse(count.host) : null;
+  const query = { hostname, address, port: count.port, source, nowMs };
+  const tcp = policy.decideTcp(query, TcpAddresses.none());
+  const named = policy.decide(query);
+  const ruling = tcp === null || named.state === 'DENIED' ? named : tcp;
   const flows = flowsOf(count) - sumOf(count, EITHER_MODE);
   if (ruling.reason !== null) return flows > 0 ? { flows, reason: ruling.reason } : null;
   const found: [Reason, number][] = [
-    ['ech', ruling.ech === 'outer' ? 0 : count.ech],
+    ['ech', ruling.ech === 'outer' || ruling === tcp ? 0 : count.ech],
     // What is denied while only watching is dropped in either mode.
     [
       'destination_forbidden',
@@ -52,12 +57,19 @@ export function wouldDrop(count: SiteCount, policy: Policy, nowMs: number): Woul
         ? 0
         : Math.min(count.reasons.destination_forbidden ?? 0, count.actions['would-deny']),
     ],
-    ...GUARDS.map((reason): [Reason, number] => [reason, count.reasons[reason] ?? 0]),
-    ['name_mismatch', count.switched],
+    // Under a tcp rule nobody looks at what is said on the wire.
+    ...(ruling === tcp ? [] : guardsOf(count)),
   ];
   const dropped = found.reduce((sum, [, flows]) => sum + flows, 0);
   const [reason] = found.reduce((most, next) => (next[1] > most[1] ? next : most));
   return dropped > 0 && flows > 0 ? { flows: Math.min(dropped, flows), reason } : null;
+}
+
+function guardsOf(count: SiteCount): [Reason, number][] {
+  return [
+    ...GUARDS.map((reason): [Reason, number] => [reason, count.reasons[reason] ?? 0]),
+    ['name_mismatch', count.switched],
+  ];
 }
 
 function sumOf(count: SiteCount, reasons: readonly Reason[]): number {

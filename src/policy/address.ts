@@ -58,7 +58,7 @@ export class IpAddress {
 }
 
 /** Orders two addresses' words as 128-bit unsigned integers: negative, zero or positive. */
-export function compareWords(a: readonly number[], b: readonly number[]): number {
+export function compareWords(a: ArrayLike<number>, b: ArrayLike<number>): number {
   for (let i = 0; i < 4; i++) {
     const difference = (a[i] ?? 0) - (b[i] ?? 0);
     if (difference !== 0) return difference;
@@ -107,6 +107,11 @@ export class Cidr {
       last[i] = (first[i] ?? 0) | (~mask >>> 0);
     }
     return new Cidr(wordsToAddress(first), wordsToAddress(last), prefix);
+  }
+
+  /** `10.0.0.0/8`; an IPv4 block with its own prefix length. */
+  toString(): string {
+    return `${this.first}/${this.first.family === 4 ? this.prefix - 96 : this.prefix}`;
   }
 
   /** IPv4 lies inside `::/0` only by the way it is written down, so an IPv6 block wider than /96 holds none of it. */

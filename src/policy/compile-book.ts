@@ -1,3 +1,4 @@
+import type { Cidr } from './address.ts';
 import type { BytePool } from './byte-pool.ts';
 import { hashName } from './label-hash.ts';
 import { CIDR, HOST, RULE } from './layout.ts';
@@ -35,6 +36,9 @@ export class BookBuilder {
     record[RULE.nameLength] = rule.name.length;
     record[RULE.hosts] = this.#hosts.length / HOST.size;
     record[RULE.hostCount] = rule.hosts.length;
+    record[RULE.cidrs] = this.#cidrs.length / CIDR.size;
+    record[RULE.cidrCount] = rule.cidrs.length;
+    this.#addCidrs(rule.cidrs);
     record[RULE.file] = this.#file(file);
     record[RULE.line] = line;
     record[RULE.col] = col;
@@ -48,7 +52,7 @@ export class BookBuilder {
 
   addGroup({ name, cidrs }: SourceGroup): void {
     this.#groups.push(this.#pool.add(name), name.length, this.#cidrs.length / CIDR.size, cidrs.length);
-    for (const { first, prefix } of cidrs) this.#cidrs.push(...first.words, prefix);
+    this.#addCidrs(cidrs);
   }
 
   finish(setTexts: readonly string[]) {
@@ -63,6 +67,10 @@ export class BookBuilder {
       groups: this.#groups,
       cidrs: this.#cidrs,
     };
+  }
+
+  #addCidrs(cidrs: readonly Cidr[]): void {
+    for (const { first, prefix } of cidrs) this.#cidrs.push(...first.words, prefix);
   }
 
   #addName(name: string): void {

@@ -4,8 +4,9 @@ import type { Location } from './rules.ts';
 
 /** An explanation for people: the verdict first, then why, then what nearly matched. Lines without a last newline. */
 export function formatExplanation(explanation: Explanation): string {
-  const { hostname, port, source, action, ruling, rule, groups, nearMisses, hint } = explanation;
-  const lines = [`${action}: ${hostname ?? 'no hostname'}:${port} from ${source}`];
+  const { port, source, action, ruling, rule, groups, nearMisses, hint } = explanation;
+  const subject = explanation.hostname ?? bracketed(explanation.address) ?? 'no hostname';
+  const lines = [`${action}: ${subject}:${port} from ${source}`];
   if (rule === null) {
     lines.push(`  state ${ruling.state}: ${ruling.reason === null ? 'allowed' : REASONS[ruling.reason]}`);
   } else {
@@ -18,7 +19,7 @@ export function formatExplanation(explanation: Explanation): string {
   lines.push(
     `  mode ${ruling.mode}${via}, ech ${ruling.ech}${ruling.allowPrivate ? ', private addresses allowed' : ''}`,
   );
-  if (hint !== null) lines.push(`  ${hostname} ${hint}`);
+  if (hint !== null) lines.push(`  ${subject} ${hint}`);
   if (nearMisses.length > 0) {
     lines.push('  nearly:');
     for (const miss of nearMisses) {
@@ -26,6 +27,10 @@ export function formatExplanation(explanation: Explanation): string {
     }
   }
   return lines.join('\n');
+}
+
+function bracketed(address: string | null): string | null {
+  return address?.includes(':') === true ? `[${address}]` : address;
 }
 
 function formatLocation({ file, line }: Location): string {

@@ -11,7 +11,7 @@ export interface Sections {
   readonly rules: Uint32Array;
   /** Records of `ENTRY`, in runs that belong to one terminal, each run sorted by source set, then rank. */
   readonly entries: Uint32Array;
-  /** Records of `NODE`; 0 is the root. */
+  /** Records of `NODE`; 0 is the root of named rules' patterns, 1 that of tcp rules' hosts. */
   readonly nodes: Uint32Array;
   /** Open-addressing hash table of `SLOT` records, a power of two in number, at most half full. */
   readonly slots: Uint32Array;
@@ -29,6 +29,12 @@ export interface Sections {
   readonly blocks: Uint32Array;
   /** Runs of sorted source-set ids, one run a block. */
   readonly sets: Uint32Array;
+  /** As `starts`, for the destinations of tcp rules. */
+  readonly dstStarts: Uint32Array;
+  /** Beside `dstStarts`: the innermost destination over the interval, 0 for none. */
+  readonly dstIntervals: Uint32Array;
+  /** Records of `DESTINATION`; 0 stands for none. */
+  readonly destinations: Uint32Array;
   /** Records of `HOST`, one run a rule: its patterns as they are written. */
   readonly hosts: Uint32Array;
   /** Records of `TEXT`, beside source-set ids: the items of the set in words; 0 is empty. */
@@ -39,7 +45,7 @@ export interface Sections {
   readonly names: Uint32Array;
   /** Records of `GROUP`. */
   readonly groups: Uint32Array;
-  /** Records of `CIDR`, one run a group. */
+  /** Records of `CIDR`, one run a group and one a tcp rule. */
   readonly cidrs: Uint32Array;
   readonly bytes: Uint8Array;
 }
@@ -52,7 +58,8 @@ export const SCALAR = {
   seed: 3,
   shaOffset: 4,
   shaLength: 5,
-  size: 6,
+  tcpRuleCount: 6,
+  size: 7,
 } as const;
 /** `file`, `line` and `col`: where the rule stands. */
 export const RULE = {
@@ -67,7 +74,9 @@ export const RULE = {
   file: 8,
   line: 9,
   col: 10,
-  size: 11,
+  cidrs: 11,
+  cidrCount: 12,
+  size: 13,
 } as const;
 export const ENTRY = { set: 0, rank: 1, rule: 2, size: 3 } as const;
 /** `exact`: entries of patterns that end here; `deep`: entries of patterns with `**` before this node. */
@@ -86,6 +95,8 @@ export const SLOT = { hash: 0, parent: 1, tag: 2, text: 3, value: 4, count: 5, s
 export const GLOB = { child: 0, middle: 1, middleLength: 2, size: 3 } as const;
 /** `mode`: 0 the policy's own, 1 observe, 2 enforce; already inherited from enclosing blocks. */
 export const BLOCK = { parent: 0, sets: 1, setCount: 2, mode: 3, size: 4 } as const;
+/** `entries`: of the blocks that tcp rules write, a run of entries. */
+export const DESTINATION = { parent: 0, entries: 1, entryCount: 2, size: 3 } as const;
 export const HOST = { text: 0, length: 1, line: 2, col: 3, size: 4 } as const;
 export const TEXT = { offset: 0, length: 1, size: 2 } as const;
 export const GROUP = { name: 0, nameLength: 1, cidrs: 2, cidrCount: 3, size: 4 } as const;
@@ -93,7 +104,10 @@ export const GROUP = { name: 0, nameLength: 1, cidrs: 2, cidrCount: 3, size: 4 }
 export const CIDR = { first: 0, prefix: 4, size: 5 } as const;
 
 /** `part`: it goes on with the rule before it. */
-export const FLAG = { deny: 1, allowPrivate: 2, echDeny: 4, echOuter: 8, part: 16 } as const;
+export const FLAG = { deny: 1, allowPrivate: 2, echDeny: 4, echOuter: 8, part: 16, tcp: 32 } as const;
+
+/** Nodes where walks begin. */
+export const ROOT = { named: 0, tcp: 1 } as const;
 
 /** The key of a literal label is its length, so that equal keys compare equal lengths. */
 export function literalTag(length: number): number {
@@ -105,7 +119,7 @@ export function globTag(prefixLength: number, suffixLength: number): number {
   return 0x10000 | (prefixLength << 8) | suffixLength;
 }
 
-const MAGIC = 0x53504c32;
+const MAGIC = 0x53504c33;
 const HEADER_WORDS = 2;
 
 const SECTION_TYPES = {
@@ -122,6 +136,9 @@ const SECTION_TYPES = {
   intervals: Uint32Array,
   blocks: Uint32Array,
   sets: Uint32Array,
+  dstStarts: Uint32Array,
+  dstIntervals: Uint32Array,
+  destinations: Uint32Array,
   hosts: Uint32Array,
   setTexts: Uint32Array,
   files: Uint32Array,
@@ -177,6 +194,9 @@ export function viewSections(buffer: SharedArrayBuffer): Sections {
     intervals: new Uint32Array(...at('intervals')),
     blocks: new Uint32Array(...at('blocks')),
     sets: new Uint32Array(...at('sets')),
+    dstStarts: new Uint32Array(...at('dstStarts')),
+    dstIntervals: new Uint32Array(...at('dstIntervals')),
+    destinations: new Uint32Array(...at('destinations')),
     hosts: new Uint32Array(...at('hosts')),
     setTexts: new Uint32Array(...at('setTexts')),
     files: new Uint32Array(...at('files')),

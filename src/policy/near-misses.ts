@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { type HostPattern, patternMatches } from './pattern.ts';
-import type { PolicyQuery } from './policy.ts';
+import type { TcpQuery } from './policy.ts';
 import type { RuleBook } from './rule-book.ts';
 import type { Location } from './rules.ts';
 
@@ -20,21 +20,15 @@ export interface NearMiss {
 const SHOWN = 5;
 const MAX_EDITS = 2;
 
-/** Allow rules that nearly match a hostname, at most five, nearest first. Takes a step for each rule. */
-export function* findNearMisses(
-  book: RuleBook,
-  hostname: string,
-  query: PolicyQuery,
-): Generator<undefined, NearMiss[]> {
+/** Allow rules that nearly match a hostname or an address, at most five, nearest first. Takes a step for each rule. */
+export function* findNearMisses(book: RuleBook, query: TcpQuery): Generator<undefined, NearMiss[]> {
   const nearest: NearMiss[] = [];
   for (let rule = 0; rule < book.ruleCount; rule++) {
     yield;
     if (book.action(rule) === 'deny') continue;
-    for (const { pattern, location } of book.hosts(rule)) {
-      const miss = judge(book, rule, pattern, hostname, query);
-      if (miss === null) continue;
+    for (const { text, location, miss } of missesOf(book, rule, query)) {
       const place = nearest.findIndex(({ kind }) => distanceOf(kind) > distanceOf(miss.kind));
-      const found = { ...miss, rule: book.name(rule), pattern: pattern.text, location };
+      const found = { ...miss, rule: book.name(rule), pattern: text, location };
       nearest.splice(place < 0 ? nearest.length : place, 0, found);
       if (nearest.length > SHOWN) nearest.pop();
     }
@@ -48,12 +42,35 @@ function distanceOf(kind: NearMiss['kind']): number {
 
 type Judgement = Pick<NearMiss, 'kind' | 'hint'> | null;
 
+interface Miss {
+  readonly text: string;
+  readonly location: Location;
+  readonly miss: NonNullable<Judgement>;
+}
+
+function missesOf(book: RuleBook, rule: number, query: TcpQuery): Miss[] {
+  const { hostname, address } = query;
+  const found: Miss[] = [];
+  if (hostname !== null) {
+    for (const { pattern, location } of book.hosts(rule)) {
+      const miss = judge(book, rule, pattern, hostname, query);
+      if (miss !== null) found.push({ text: pattern.text, location, miss });
+    }
+  }
+  const block = address === null ? undefined : book.cidrs(rule).find(cidr => cidr.contains(address));
+  if (block !== undefined) {
+    const miss = judgeConditions(book, rule, query);
+    if (miss !== null) found.push({ text: block.toString(), location: book.location(rule), miss });
+  }
+  return found;
+}
+
 function judge(
   book: RuleBook,
   rule: number,
   pattern: HostPattern,
   hostname: string,
-  query: PolicyQuery,
+  query: TcpQuery,
 ): Judgement {
   return patternMatches(pattern, hostname)
     ? judgeConditions(book, rule, query)
@@ -61,7 +78,7 @@ function judge(
 }
 
 /** The name matches: what else does not? */
-function judgeConditions(book: RuleBook, rule: number, { port, source, nowMs }: PolicyQuery): Judgement {
+function judgeConditions(book: RuleBook, rule: number, { port, source, nowMs }: TcpQuery): Judgement {
   const ports = book.ports(rule);
   if (!ports.includes(port)) return { kind: 'port', hint: `allows port ${ports.join(', ')}, not ${port}` };
   if (!book.isFor(rule, source)) {

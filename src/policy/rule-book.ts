@@ -72,6 +72,17 @@ export class RuleBook {
     });
   }
 
+  /** Whether it matches by the destination's address instead of a name. */
+  isTcp(rule: number): boolean {
+    return (this.#field(rule, RULE.flags) & FLAG.tcp) !== 0;
+  }
+
+  /** The blocks of destinations that a tcp rule writes. */
+  cidrs(rule: number): Cidr[] {
+    const first = this.#field(rule, RULE.cidrs);
+    return Array.from({ length: this.#field(rule, RULE.cidrCount) }, (_, i) => this.#cidr(first + i));
+  }
+
   ports(rule: number): number[] {
     const first = this.#field(rule, RULE.ports);
     return [...this.#sections.ports.subarray(first, first + this.#field(rule, RULE.portCount))];

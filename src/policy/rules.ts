@@ -39,10 +39,17 @@ export interface HostPlace extends Position {
 export interface Rule {
   readonly name: string;
   readonly action: 'allow' | 'deny';
-  /** Never empty. */
+  /**
+   * `named`: matches by the name that the client says. `tcp`: by the destination's address, which lies in `cidrs` or is
+   * one that a host resolves to.
+   */
+  readonly protocol: 'named' | 'tcp';
+  /** Never empty in a named rule; in a tcp rule names without wildcards. */
   readonly hosts: readonly HostPattern[];
   /** Where each host stands, beside `hosts`; in the file of `location`. */
   readonly hostPositions: readonly HostPlace[];
+  /** Of a tcp rule, which has hosts or these or both. */
+  readonly cidrs: readonly Cidr[];
   /** Sorted, without duplicates, never empty. */
   readonly ports: readonly number[];
   /** Empty: any source. */

@@ -1,9 +1,11 @@
 import { IpAddress } from './address.ts';
+import { decideDestination } from './decide-destination.ts';
 import type { Ruling } from './decision.ts';
 import { type Hostname, parseHostname } from './hostname.ts';
 import type { Policy } from './policy.ts';
 import { remembered } from './remembered.ts';
 import type { ParsedPolicy } from './rules.ts';
+import { TcpAddresses } from './tcp-addresses.ts';
 
 /** A source of flows, read once. */
 export interface KnownSource {
@@ -27,6 +29,8 @@ const PORTS = 65_536;
  */
 export class RulingMemo {
   readonly #policy: Policy;
+  /** A log says what its flows asked for, not what hosts resolve to. */
+  readonly #addresses = TcpAddresses.none();
   /** When rules end, ascending. */
   readonly #moments: readonly number[];
   readonly #sources = new Map<string, KnownSource | null>();
@@ -52,12 +56,13 @@ export class RulingMemo {
     return remembered(this.#hosts, text, readHost);
   }
 
-  /** What `Policy.decide` says at `nowMs`. */
+  /** What the policy says of the host at `nowMs`, by rules of either kind. */
   decide({ hostname, rulings }: KnownHost, port: number, source: KnownSource, nowMs: number): Ruling {
     const key = (source.sourceClass * (this.#moments.length + 1) + this.#span(nowMs)) * PORTS + port;
     let ruling = rulings.get(key);
     if (ruling === undefined) {
-      ruling = this.#policy.decide({ hostname, port, source: source.address, nowMs });
+      const query = { hostname, address: null, port, source: source.address, nowMs };
+      ruling = decideDestination(this.#policy, query, this.#addresses);
       if (rulings.size >= MAX_RULINGS) rulings.clear();
       rulings.set(key, ruling);
     }

@@ -38,7 +38,7 @@ export function s3EndpointPolicy(
   const denied = new Set<string>();
   const notes = new Set<string>();
   for (const rule of rules) {
-    if (rule.untilMs !== null && rule.untilMs <= nowMs) continue;
+    if (rule.protocol === 'tcp' || (rule.untilMs !== null && rule.untilMs <= nowMs)) continue;
     for (const [i, { text }] of rule.hosts.entries()) {
       const reading = readS3Host(text);
       if (reading === null) continue;

@@ -1,5 +1,6 @@
 import type { IpAddress } from './address.ts';
 import { BLOCK, type Sections } from './layout.ts';
+import { innermostBlock } from './nested-blocks.ts';
 
 /** The view of a compiled policy's sources: see `SourceIndexBuilder`. */
 export class SourceIndex {
@@ -17,14 +18,7 @@ export class SourceIndex {
 
   /** The innermost block around the address, or 0 for none. */
   blockOf(source: IpAddress): number {
-    let low = 0;
-    let high = this.#intervals.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#startsAfter(middle, source)) high = middle;
-      else low = middle + 1;
-    }
-    return low === 0 ? 0 : (this.#intervals[low - 1] ?? 0);
+    return innermostBlock(this.#starts, this.#intervals, source);
   }
 
   /** The mode that the groups around a block say: 0 none, 1 observe, 2 enforce. */
@@ -61,15 +55,6 @@ export class SourceIndex {
 
   #parent(block: number): number {
     return this.#blocks[block * BLOCK.size + BLOCK.parent] ?? 0;
-  }
-
-  #startsAfter(interval: number, source: IpAddress): boolean {
-    for (let i = 0; i < 4; i++) {
-      const start = this.#starts[4 * interval + i] ?? 0;
-      const word = source.words[i] ?? 0;
-      if (start !== word) return start > word;
-    }
-    return false;
   }
 }
 

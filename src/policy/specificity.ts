@@ -1,3 +1,4 @@
+import type { Cidr } from './address.ts';
 import type { HostPattern } from './pattern.ts';
 import type { Rule } from './rules.ts';
 
@@ -15,6 +16,11 @@ export function specificityKey(pattern: HostPattern): string {
       : `\x01${label}\x00`;
   }
   return key + (pattern.deep ? '\x03' : '\x04');
+}
+
+/** The same for a block that a tcp rule writes: the longer prefix first, all of them behind the hosts. */
+export function blockKey(cidr: Cidr): string {
+  return `\x05${String.fromCharCode(128 - cidr.prefix)}${cidr.first.words.join(' ')}`;
 }
 
 /** Orders rules that hold the same pattern, independent of the file: see the tie-breaks in order. */

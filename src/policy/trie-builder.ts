@@ -1,6 +1,6 @@
 import type { BytePool } from './byte-pool.ts';
 import { EdgeTable } from './edge-table.ts';
-import { GLOB, globTag, literalTag, NODE } from './layout.ts';
+import { GLOB, globTag, literalTag, NODE, ROOT } from './layout.ts';
 import type { HostPattern } from './pattern.ts';
 
 /** Where a pattern ends: a node, and whether it ends there exactly or with `**` before it. */
@@ -9,22 +9,22 @@ export interface Terminal {
   readonly deep: boolean;
 }
 
-/** Builds the label trie, from the right, that `Policy.decide` walks. */
+/** Builds the label tries, from the right, that a policy walks: one of named rules' patterns, one of tcp rules' hosts. */
 export class TrieBuilder {
   readonly #edges: EdgeTable;
   readonly #pool: BytePool;
   /** Of each glob key, by its edge: the children of the globs that share it. */
   readonly #globs = new Map<number, Map<string, number>>();
   readonly #tagsOfNode = new Map<number, number[]>();
-  #nodeCount = 1;
+  #nodeCount = Object.keys(ROOT).length;
 
   constructor(pool: BytePool, seed: number) {
     this.#pool = pool;
     this.#edges = new EdgeTable(pool, seed);
   }
 
-  add(pattern: HostPattern): Terminal {
-    let node = 0;
+  add(pattern: HostPattern, root: keyof typeof ROOT): Terminal {
+    let node: number = ROOT[root];
     for (let i = pattern.labels.length - 1; i >= 0; i--) {
       const label = pattern.labels[i] ?? '';
       node = label.includes('*') ? this.#globChild(node, label) : this.#literalChild(node, label);

@@ -157,6 +157,7 @@ describe('what the admin HTTP answers', () => {
     [{ host: 'a.example', from: '10.0.0.1' }, 'a.example:443 from 10.0.0.1', 'allow'],
     [{ host: 'A.Example', port: 443, from: '::1' }, 'a.example:443 from ::1', 'allow'],
     [{ host: 'a.example', port: 22, from: '10.0.0.1' }, 'a.example:22 from 10.0.0.1', 'deny'],
+    [{ host: '2001:db8::1', port: 22, from: '10.0.0.1' }, '2001:db8::1:22 from 10.0.0.1', 'deny'],
   ])('explains %j', async (body, question, action) => {
     const daemon = new FakeDaemon();
     const { status, text } = await ask(explain(body), { daemon });
@@ -172,7 +173,7 @@ describe('a question that is put wrongly', () => {
     ['no host', { from: '10.0.0.1' }],
     ['no source', { host: 'a.example' }],
     ['a host that is no hostname', { host: 'a..example', from: '10.0.0.1' }],
-    ['a host that is an address', { host: '127.0.0.1', from: '10.0.0.1' }],
+    ['a host that is neither name nor address', { host: '127.0.0.1.', from: '10.0.0.1' }],
     ['port 0', { host: 'a.example', port: 0, from: '10.0.0.1' }],
     ['port 65536', { host: 'a.example', port: 65_536, from: '10.0.0.1' }],
     ['a port in text', { host: 'a.example', port: '443', from: '10.0.0.1' }],

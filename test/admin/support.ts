@@ -191,7 +191,7 @@ export class FakeDaemon implements DaemonApi {
   }
 
   async explain(question: ExplainQuestion): Promise<Explanation> {
-    this.questions.push(`${question.hostname}:${question.port} from ${question.source}`);
+    this.questions.push(`${question.hostname ?? question.address}:${question.port} from ${question.source}`);
     return explain(POLICY, { ...question, nowMs: 0 });
   }
 

@@ -10,6 +10,8 @@ rules:
   - { name: api, hosts: [api.example.com, "*.cdn.example.com"], ports: [443, 8443] }
   - { name: inner, hosts: [inner.example.com], from: [build] }
   - { name: never, action: deny, hosts: ["**.pastebin.com"] }
+  - { name: git-ssh, hosts: [github.com], ports: [22], protocol: tcp }
+  - { name: databases, cidrs: [203.0.113.0/24, "2001:db8::/32"], ports: [5432], protocol: tcp, from: [build] }
 `;
 
 describe('explain --policy', () => {
@@ -37,6 +39,31 @@ describe('explain --policy', () => {
       0,
       /^allow: .*from 10\.12\.4\.9\n[\s\S]*source in build/,
     ],
+    [
+      'a host of a tcp rule',
+      ['github.com:22'],
+      0,
+      /^allow: github\.com:22 [\s\S]*rule git-ssh, github\.com at .*:10\n/,
+    ],
+    [
+      'an address in a block',
+      ['203.0.113.7:5432', '--from', '10.12.4.9'],
+      0,
+      /^allow: 203\.0\.113\.7:5432 [\s\S]*rule databases, 203\.0\.113\.0\/24 at/,
+    ],
+    [
+      'an IPv6 address in a block',
+      ['[2001:db8::7]:5432', '--from', '10.12.4.9'],
+      0,
+      /^allow: \[2001:db8::7\]:5432 /,
+    ],
+    [
+      'an address on another port, with what nearly matched',
+      ['203.0.113.7:5433', '--from', '10.12.4.9'],
+      1,
+      /^deny: [\s\S]*databases 203\.0\.113\.0\/24: allows port 5432, not 5433/,
+    ],
+    ['an IPv6 address without a port', ['2001:db8::7'], 1, /^deny: \[2001:db8::7\]:443 /],
     ['another source', ['inner.example.com', '--from', '10.12.5.9'], 1, /^deny: /],
     [
       'a source that is only observed: not denied',
@@ -48,6 +75,11 @@ describe('explain --policy', () => {
     const { code, out, err } = await sallyport(['explain', ...args, '--policy', fileWith(POLICY)]);
     expect([code, err]).toEqual([expected, '']);
     expect(out).toMatch(text);
+  });
+
+  it('tells of hosts whose addresses only the daemon knows', async () => {
+    const { code, err } = await sallyport(['explain', '140.82.112.3:22', '--policy', fileWith(POLICY)]);
+    expect([code, err]).toEqual([1, expect.stringContaining('the running daemon knows')]);
   });
 
   it('prints JSON when asked for it', async () => {
@@ -76,8 +108,8 @@ describe('explain --policy', () => {
   });
 
   it.each<[string, string[], RegExp]>([
-    ['an address', ['10.0.0.1'], /10\.0\.0\.1: no hostname/],
-    ['an IPv6 address', ['[::1]:443'], /no hostname/],
+    ['an address with a dot behind it', ['10.0.0.1.'], /10\.0\.0\.1\.: no hostname/],
+    ['an IPv6 address in half a bracket', ['[::1:443'], /no port|no hostname/],
     ['a URL', ['https://a.example'], /no port|no hostname/],
     ['a wildcard', ['*.example.com'], /no hostname/],
     ['port 0', ['a.example:0'], /no port from 1 to 65535/],

@@ -307,6 +307,36 @@ describe('a warning', () => {
       'p.yaml:3:35: warning: rules[0].s3.buckets[1]: no hostname shows a bucket name with capitals: clients ask for it by path (use a bucket of letters, digits and hyphens, or say allowPathStyle: true)',
     ],
     [
+      'a tcp rule where clients say a name',
+      '  - { name: a, hosts: [x.com], ports: [22, 443], protocol: tcp }\n',
+      'p.yaml:3:39: warning: rules[0].ports: on port 443 clients say a name, which is not looked at for these destinations: whatever else is served there opens with them (use a rule without protocol: tcp)',
+    ],
+    [
+      'a private block',
+      '  - { name: a, cidrs: [10.1.0.0/16], ports: [22], protocol: tcp }\n',
+      'p.yaml:3:24: warning: rules[0].cidrs[0]: 10.1.0.0/16 is private: without allowPrivate nothing in it is reached, unless destinations.allow covers it (say allowPrivate: true)',
+    ],
+    [
+      'a block as wide as the Internet',
+      '  - { name: a, cidrs: ["::/0"], ports: [22], protocol: tcp }\n',
+      'p.yaml:3:24: warning: rules[0].cidrs[0]: ::/0 opens a large part of the Internet to whatever is spoken there (write the blocks that are meant)',
+    ],
+    [
+      'a block inside that of another rule',
+      '  - { name: a, cidrs: [203.0.113.7], ports: [22], protocol: tcp }\n  - { name: b, cidrs: [203.0.113.0/24], ports: [22, 23], protocol: tcp }\n',
+      'p.yaml:3:5: warning: rules[0].cidrs[0]: allowed already: rule b (p.yaml:4) allows 203.0.113.0/24 (remove one of the two)',
+    ],
+    [
+      'a block that is denied',
+      '  - { name: a, cidrs: [203.0.113.7], ports: [22], protocol: tcp }\n  - { name: b, cidrs: [203.0.113.0/24], ports: [22], protocol: tcp, action: deny }\n',
+      'p.yaml:3:5: warning: rules[0].cidrs[0]: never allowed: rule b (p.yaml:4) denies 203.0.113.0/24 (remove one of the two)',
+    ],
+    [
+      'a block in two rules',
+      '  - { name: b, cidrs: [203.0.113.7], ports: [22], protocol: tcp }\n  - { name: a, cidrs: [203.0.113.7/32], ports: [22], protocol: tcp }\n',
+      'p.yaml:3:5: warning: rules[0].cidrs[0]: allowed already: rule a (p.yaml:4) allows 203.0.113.7/32 (remove one of the two)',
+    ],
+    [
       'a bucket with dots',
       '  - { name: a, hosts: [my.bucket.s3.us-east-1.amazonaws.com] }\n',
       'p.yaml:3:24: warning: rules[0].hosts[0]: a bucket name with dots is asked for by path, not by this host (use a bucket without dots)',

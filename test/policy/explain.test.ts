@@ -28,6 +28,7 @@ function explained(host: string | null, port = 443): Explanation {
   if (source === null || hostname?.ok === false) throw new Error('bad query');
   return explain(policy, {
     hostname: hostname === null ? null : hostname.hostname,
+    address: null,
     port,
     source,
     nowMs: 1,

@@ -12,7 +12,7 @@ export function referenceDecide(
   nowMs: number,
 ): { state: 'MATCHED' | 'NO_MATCH' | 'DENIED'; rule: number } {
   const matches = policy.rules.flatMap((rule, index) =>
-    rule.hosts
+    (rule.protocol === 'tcp' ? [] : rule.hosts)
       .filter(pattern => toRegExp(pattern).test(hostname))
       .filter(() => rule.ports.includes(port))
       .filter(() => rule.untilMs === null || nowMs < rule.untilMs)
@@ -51,6 +51,8 @@ export function rule(name: string, hosts: readonly string[], rest: Partial<Rule>
   return {
     name,
     action: 'allow',
+    protocol: 'named',
+    cidrs: [],
     hosts: hosts.map(pattern),
     hostPositions: hosts.map((_, i) => ({ line: i + 3, col: 9 })),
     ports: [443],

@@ -8,7 +8,7 @@ import { formatExplanation } from '../../policy/explain-text.ts';
 import { type Hostname, parseHostname } from '../../policy/hostname.ts';
 import { Policy } from '../../policy/policy.ts';
 import { PresetHints } from '../../policy/preset-hint.ts';
-import { parsePort } from '../../sniff/target.ts';
+import { isIpv6Text, parsePort } from '../../sniff/target.ts';
 import { HOSTNAME_FAULTS } from '../../tls-sni/index.ts';
 import { AdminClient, expectOk } from '../admin-client.ts';
 import { type Options, type RunCommand, textOption } from '../command.ts';
@@ -20,7 +20,9 @@ const DEFAULT_PORT = 443;
 const ANY_SOURCE = '0.0.0.0';
 
 interface Question {
-  readonly hostname: Hostname;
+  /** Null where an address is asked about. */
+  readonly hostname: Hostname | null;
+  readonly address: IpAddress | null;
   readonly port: number;
   readonly source: IpAddress;
 }
@@ -35,11 +37,11 @@ export const explainCommand: RunCommand = async ([target = ''], options, io) => 
 };
 
 async function askDaemon(
-  { hostname, port, source }: Question,
+  { hostname, address, port, source }: Question,
   options: Options,
   io: Io,
 ): Promise<Explanation> {
-  const body = { host: hostname, port, from: source.toString() };
+  const body = { host: hostname ?? address?.toString(), port, from: source.toString() };
   return expectOk<Explanation>(await new AdminClient(options, io).ask('POST', '/api/v1/explain', body));
 }
 
@@ -51,17 +53,36 @@ async function askFile(question: Question, file: string, io: Io): Promise<Explan
   );
   const shipped = await loadShippedPresets();
   const hints = new PresetHints(shipped.ok ? shipped.presets.values() : [], presets);
-  return explain(Policy.from(compilePolicy(policy)), { ...question, nowMs: Date.now() }, hints);
+  const compiled = Policy.from(compilePolicy(policy));
+  const explanation = explain(compiled, { ...question, nowMs: Date.now() }, { hints });
+  const { address, port } = question;
+  const isUnknown = policy.rules.some(
+    rule => rule.protocol === 'tcp' && rule.hosts.length > 0 && rule.ports.includes(port),
+  );
+  if (address !== null && isUnknown && explanation.action !== 'allow')
+    io.err('judged by cidrs only: what the hosts of tcp rules resolve to, the running daemon knows\n');
+  return explanation;
 }
 
 function readQuestion(target: string, from: string): Question {
-  const colon = target.lastIndexOf(':');
-  const host = colon < 0 ? target : target.slice(0, colon);
-  const port = colon < 0 ? DEFAULT_PORT : parsePort(target.slice(colon + 1));
-  if (port === null) throw new UsageError(`${target}: no port from 1 to 65535 after the colon`);
-  const parsed = parseHostname(host);
-  if (!parsed.ok) throw new UsageError(`${host}: no hostname: ${HOSTNAME_FAULTS[parsed.fault]}`);
   const source = IpAddress.parse(from);
   if (source === null) throw new UsageError(`--from ${from}: no IP address`);
-  return { hostname: parsed.hostname, port, source };
+  const { host, port } = splitPort(target);
+  const address = IpAddress.parse(host);
+  if (address !== null) return { hostname: null, address, port, source };
+  const parsed = parseHostname(host);
+  if (!parsed.ok) throw new UsageError(`${host}: no hostname: ${HOSTNAME_FAULTS[parsed.fault]}`);
+  return { hostname: parsed.hostname, address: null, port, source };
+}
+
+/** `host`, `host:port`, an IPv6 address, or one in brackets with a port. */
+function splitPort(target: string): { host: string; port: number } {
+  const bracket = target.startsWith('[') ? target.indexOf(']') : -1;
+  const colon = target.indexOf(':', bracket + 1);
+  if (colon < 0 || (bracket < 0 && isIpv6Text(target))) {
+    return { host: bracket < 0 ? target : target.slice(1, bracket), port: DEFAULT_PORT };
+  }
+  const port = parsePort(target.slice(colon + 1));
+  if (port === null) throw new UsageError(`${target}: no port from 1 to 65535 after the colon`);
+  return { host: bracket < 0 ? target.slice(0, colon) : target.slice(1, bracket), port };
 }
