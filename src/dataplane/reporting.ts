@@ -1,8 +1,11 @@
 import type { CloseEvent, DecisionEvent, FlowObserver, Saying } from './events.ts';
 import type { Timer, Timers } from './timers.ts';
 
-/** A report costs as much as a flow does outside the kernel: the flows of some milliseconds share one. */
-const REPORT_MS = 20;
+/**
+ * The flows of so long share a report: each wakes the main thread, which on a machine with few cores takes the core from
+ * a worker with flows at hand.
+ */
+const REPORT_MS = 50;
 /** What is kept back is looked through so often. */
 const HOLDING_MS = 1_000;
 
