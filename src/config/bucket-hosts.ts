@@ -2,7 +2,7 @@ import { PARTITIONS, REGION_SOURCE } from '../policy/aws.ts';
 import { patternMatches } from '../policy/pattern.ts';
 import { pathStyleHosts, readS3Host } from '../policy/s3.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import { isWritten, type Use, type UseIndex, warnOf } from './rule-uses.ts';
+import { describeUse, isWritten, type Use, type UseIndex, warnOf } from './rule-uses.ts';
 
 const REGION = new RegExp(REGION_SOURCE);
 /** In one region of each partition, for wildcards that name none. */
@@ -20,19 +20,26 @@ export function findBucketHosts(uses: UseIndex): Diagnostic[] {
   const found: Diagnostic[] = [];
   for (const [text, list] of uses) {
     if (!mayBeAws(text)) continue;
-    const use = list.find(({ rule, host }) => rule.action === 'allow' && isWritten(rule.hostPositions[host]));
+    const use = list.find(use => use.rule.action === 'allow' && !isOfBucket(use));
     const warning = use === undefined ? null : judge(use);
     if (warning !== null) found.push(warning);
   }
   return found;
 }
 
+/** Whether the `s3` key brought it, which tells of what it opens by itself. */
+function isOfBucket({ rule, host }: Use): boolean {
+  const place = rule.hostPositions[host];
+  return !isWritten(place) && place?.origin?.preset == null;
+}
+
 function judge(use: Use): Diagnostic | null {
   const { text } = use.pattern;
   const fix = 'name buckets with s3: { buckets: [...] }';
+  const which = isWritten(use.rule.hostPositions[use.host]) ? '' : `${describeUse(use)} `;
   const reading = readS3Host(text);
   if (reading?.form === 'path-style')
-    return warnOf(use, 'opens every S3 bucket: the path names the bucket here', fix);
+    return warnOf(use, `${which}opens every S3 bucket: the path names the bucket here`, fix);
   if (
     reading?.bucket?.includes('.') === true &&
     !use.pattern.deep &&
@@ -50,7 +57,7 @@ function judge(use: Use): Diagnostic | null {
   if (opened === undefined) return null;
   return warnOf(
     use,
-    `matches ${opened} as well, where the path names the bucket: it opens every S3 bucket`,
+    `${which}matches ${opened} as well, where the path names the bucket: it opens every S3 bucket`,
     fix,
   );
 }

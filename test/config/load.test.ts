@@ -404,6 +404,25 @@ describe('a warning', () => {
     expect(await complaintsOf(`version: 1\n${line}\nrules: []\n`)).toEqual([expected]);
   });
 
+  it.each([
+    [
+      's3.us-east-1.amazonaws.com',
+      '"s3.us-east-1.amazonaws.com" of preset own opens every S3 bucket: the path names the bucket here',
+    ],
+    [
+      's*.us-west-2.amazonaws.com',
+      '"s*.us-west-2.amazonaws.com" of preset own matches s3.us-west-2.amazonaws.com as well, where the path names the bucket: it opens every S3 bucket',
+    ],
+  ])('tells of a preset with %s', async (host, expected) => {
+    const policy = await write('buckets/p.yaml', 'version: 1\nrules: [{ name: a, presets: [own] }]\n');
+    const preset = `version: 1\ntitle: Own\nchecked: 2026-11-21\nsources: [https://example.com]\nhosts: ["${host}"]\n`;
+    await write('buckets/presets.d/own.yaml', preset);
+    const load = await loadPolicy(policy, NOW_MS);
+    expect(load.ok && load.warnings.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+      `rules[0].presets[0]: ${expected}`,
+    ]);
+  });
+
   it('tells of an observeUntil that has passed', async () => {
     expect(await complaintsOf('version: 1\nmode: observe\nobserveUntil: 2026-06-01\nrules: []\n')).toEqual([
       'p.yaml:3:15: warning: observeUntil: has passed: the policy is enforced (say mode: enforce instead)',
