@@ -73,7 +73,11 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     const points = await daemon.trend(step, { host, port, sources: source }, sinceMs);
     return context.json({ step, points });
   });
-  app.post('/api/v1/sites/reset', context => context.json(daemon.resetDiscovery()));
+  app.post('/api/v1/sites/reset', context => {
+    const [parameter] = Object.keys(context.req.query());
+    if (parameter === undefined) return context.json(daemon.resetDiscovery());
+    return context.json({ error: `a reset forgets all sites: leave out ${parameter}` }, 400);
+  });
   app.get('/api/v1/rules', context => context.body(streamJsonList('rules', daemon.rules()), 200, JSON_TYPE));
   app.get('/api/v1/readiness', async context => {
     const query = readQuery(readinessParams, context.req.query());

@@ -95,7 +95,7 @@ export const COMMANDS: readonly Command[] = [
     args: '<show|export|reset>',
     summary: 'list the sites that were visited, export them as CSV, or forget them',
     details:
-      'Sites are counted whatever became of the flows, since the daemon started or, with a store on disk, since the last reset. The table is bounded (sites.maxSites, sites.maxAge). Options pick sites; the counts of a site are always whole. reset also forgets the hits of rules.',
+      'Sites are counted whatever became of the flows, since the daemon started or, with a store on disk, since the last reset. The table is bounded (sites.maxSites, sites.maxAge). Options pick sites to show or export; the counts of a site are always whole. reset forgets all of them, and the hits of rules.',
     options: [
       { flags: '--since <when>', description: 'seen since then: 7d, 36h, or a date' },
       { flags: '--new-since <when>', description: 'seen since then and not before' },
@@ -232,7 +232,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'deny',
     args: '<hosts...>',
     summary: 'deny hosts, by a rule that this command keeps',
-    details: `${CHANGE_DETAILS} The rule is named denied-by-command unless --rule names another. Flows that are open stay open.`,
+    details: `${CHANGE_DETAILS} The rule is named denied-by-command unless --rule names another. Flows that are open stay open, unless the daemon says onPolicyChange: close.`,
     options: [...HOSTS, ...CHANGE],
     load: async () => (await import('./commands/deny.ts')).deny,
   },

@@ -153,6 +153,17 @@ describe('what the admin HTTP answers', () => {
     expect([status, json(text), daemon.resets]).toEqual([200, { dropped: 7, sinceMs: 1 }, 1]);
   });
 
+  it('forgets no site when it is asked for some only', async () => {
+    const daemon = new FakeDaemon();
+    const path = '/api/v1/sites/reset?source=10.0.0.1';
+    const { status, text } = await ask({ method: 'POST', path }, { daemon });
+    expect([status, json(text), daemon.resets]).toEqual([
+      400,
+      { error: 'a reset forgets all sites: leave out source' },
+      0,
+    ]);
+  });
+
   it.each([
     [{ host: 'a.example', from: '10.0.0.1' }, 'a.example:443 from 10.0.0.1', 'allow'],
     [{ host: 'A.Example', port: 443, from: '::1' }, 'a.example:443 from ::1', 'allow'],

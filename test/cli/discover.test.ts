@@ -96,6 +96,21 @@ describe('discover reset', () => {
     ]);
   });
 
+  it.each([
+    ['--since', '7d'],
+    ['--new-since', '7d'],
+    ['--source', 'build'],
+    ['--verdict', 'deny'],
+    ['--limit', '1'],
+    ['--by-source'],
+  ])('drops nothing when it is asked to pick by %s', async (...args) => {
+    const { daemon, ...ran } = await discover('reset', ...args);
+    expect([daemon.resets, ran]).toEqual([
+      0,
+      { code: 2, out: '', err: `sallyport: discover reset ${args[0]}: reset forgets all sites\n` },
+    ]);
+  });
+
   it('is JSON when asked for it', async () => {
     expect(JSON.parse((await discover('reset', '--json')).out)).toEqual({ dropped: 7, sinceMs: 1 });
   });

@@ -44,7 +44,20 @@ async function list(options: Options, io: Io, format: Format): Promise<ExitCode>
   return 0;
 }
 
+const PICKING: Readonly<Record<string, string>> = {
+  since: '--since',
+  newSince: '--new-since',
+  source: '--source',
+  verdict: '--verdict',
+  limit: '--limit',
+  bySource: '--by-source',
+};
+
 async function reset(options: Options, io: Io): Promise<ExitCode> {
+  const [picking] = Object.entries(PICKING).flatMap(([name, flag]) =>
+    options[name] === undefined ? [] : [flag],
+  );
+  if (picking !== undefined) throw new UsageError(`discover reset ${picking}: reset forgets all sites`);
   const answer = await new AdminClient(options, io).ask('POST', '/api/v1/sites/reset');
   const outcome = expectOk<DiscoveryReset>(answer);
   const { dropped } = outcome;
