@@ -7,6 +7,14 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * Whether it is a record of ours, of any event. What its message quotes may come from anyone who can send a request:
+ * an audit line names the path that was asked for.
+ */
+export function isOwnRecord({ level, event, gateway, msg }: JsonObject): boolean {
+  return [level, event, gateway, msg].every(value => typeof value === 'string');
+}
+
 /** Reads a decision record of ours, in any order of its fields. Fields that are not known are passed over. */
 export function readJsonRecord(record: JsonObject): Reading {
   if (record.event !== 'decision') return OTHER;

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, readJsonRecord } from './json-record.ts';
+import { isJsonObject, isOwnRecord, type JsonObject, readJsonRecord } from './json-record.ts';
 import type { PlainRecordReader } from './plain-record.ts';
 import { broken, OTHER, type Reading } from './reading.ts';
 import { asTimeMs } from './record-fields.ts';
@@ -54,7 +54,7 @@ function readJson(text: string, timeMs: number | null, depth: number, context: L
 
 function readObject(record: JsonObject, timeMs: number | null, depth: number, context: LineContext): Reading {
   const own = readJsonRecord(record);
-  if (own.kind !== 'other' || depth >= MAX_DEPTH) return own;
+  if (own.kind !== 'other' || depth >= MAX_DEPTH || isOwnRecord(record)) return own;
   const outerMs = TIMES.map(name => asTimeMs(record[name])).find(ms => ms !== null) ?? timeMs;
   for (const name of WRAPPING) {
     const inner = record[name];

@@ -88,6 +88,17 @@ describe('a decision is read from', () => {
   });
 });
 
+/** Anyone who reaches the admin port can have such a line written. */
+const AUDIT = `${JSON.stringify({
+  level: 'info',
+  time: '2026-11-21T01:34:58.901Z',
+  event: 'audit',
+  gateway: 'g',
+  action: `POST /${FAMILY}`,
+  claimed_user: FAMILY,
+  msg: `POST /\n${FAMILY} refused (cross-origin requests are refused) for somebody at 127.0.0.1:40000`,
+})}\n`;
+
 describe('passed over without a word', () => {
   test.each<[string, string]>([
     ['an empty line', '\n \n\r\n'],
@@ -97,6 +108,8 @@ describe('passed over without a word', () => {
       'our other messages',
       '{"level":"info","time":"x","event":"ready","gateway":"g","msg":"ready: listening"}\n',
     ],
+    ['our audit lines, whatever path they quote', AUDIT],
+    ['our audit lines in a wrapping', wrapped({ log: AUDIT })],
     ['our other messages in text', '2026-11-21T01:34:58.901Z info ready mode observe mode=observe\n'],
     ['lines of other programs', 'GET /?state=on 200 {"a":\n[1,2]\n"text"\n{ nothing\n17\nnull\n'],
     ['JSON of other programs', '{"event":{"log":{"message":["decision"]}}}\n{"state":"MATCHED"}\n'],
