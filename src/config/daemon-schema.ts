@@ -29,7 +29,7 @@ const explicit = z
     kind: z.literal('explicit').describe('What speaks here.'),
     address: listenerAddress,
   })
-  .describe('A forward proxy: CONNECT and SOCKS5. Plain HTTP is refused.');
+  .describe('A forward proxy: CONNECT, SOCKS5, and plain HTTP by its absolute form.');
 
 const sni = z
   .strictObject({

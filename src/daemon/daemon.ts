@@ -294,6 +294,7 @@ export class Daemon implements DaemonApi {
           listener: flowListener(config, this.#gateway),
           address: toEndpoint(config),
         })),
+        gateway: this.#gateway,
         settings: { ...limits, onDeny, onPolicyChange, halfClosedTimeoutMs: HALF_CLOSED_TIMEOUT_MS },
         flowLimit: limits.flows,
         flowsPerSource: limits.flowsPerSource,

@@ -20,7 +20,15 @@ export async function startDataPlane(choice: PlaneChoice, options: DataPlaneOpti
     if (ffi.ok || kind === 'epoll') {
       const { startEpollPlane } = await import('../dataplane/epoll/epoll-plane.ts');
       const program = new URL('./epoll-worker.js', import.meta.url);
-      return startEpollPlane({ ...options, workers, program, programSettings: reporter, onReport, onFatal });
+      return startEpollPlane({
+        ...options,
+        workers,
+        program,
+        programSettings: reporter,
+        reporter: new Reporter(reporter),
+        onReport,
+        onFatal,
+      });
     }
     onFallback(ffi.error);
   }

@@ -36,6 +36,8 @@ export type ReadRequest =
   /** Answer `bytes`, drop `consumed` bytes and read again: the SOCKS greeting. */
   | { readonly kind: 'reply'; readonly bytes: Uint8Array; readonly consumed: number }
   | { readonly kind: 'request'; readonly request: ClientRequest; readonly consumed: number }
+  /** Plain HTTP, which every request of names its own destination. */
+  | { readonly kind: 'http' }
   | {
       readonly kind: 'refuse';
       readonly protocol: 'http' | 'connect' | 'socks5' | 'tls' | 'unknown';
@@ -110,7 +112,7 @@ export class RequestReader {
       default:
         return head satisfies never;
     }
-    if (head.method !== 'CONNECT') return this.#refuseHttp('http', 'not_tls');
+    if (head.method !== 'CONNECT') return { kind: 'http' };
     const target = parseConnect(head);
     if (target.kind === 'malformed') return this.#refuseHttp('connect', 'malformed_request', target.reason);
     const { hostname, address, port } = destination(target);

@@ -19,6 +19,8 @@ export interface ListenerAddress {
 export interface DataPlaneOptions {
   readonly listeners: readonly ListenerAddress[];
   readonly settings: FlowSettings & RelaySettings;
+  /** Signs the answers to plain HTTP that is refused. */
+  readonly gateway: string;
   /** Open flows at most; `auto`: what the limit of open descriptors allows. */
   readonly flowLimit: number | 'auto';
   /** Open flows of one source address at most; 0: no limit. */

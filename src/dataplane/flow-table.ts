@@ -2,7 +2,7 @@ import type { Counters, WorkerCounters } from './counters.ts';
 import { isDeniedNow } from './denied-now.ts';
 import type { Attempt } from './dial.ts';
 import type { FlowEnd } from './events.ts';
-import { Flow } from './flow.ts';
+import { Flow, type Unjudged } from './flow.ts';
 import type { FlowRecorder } from './flow-recorder.ts';
 import type { Listener } from './listener.ts';
 import type { SourceCounts } from './source-counts.ts';
@@ -58,6 +58,23 @@ export class FlowTable<A extends Attempt> {
     wire.attach(flow);
     if (limit === null) flow.start();
     else flow.refuseAtOnce(limit);
+  }
+
+  /** Takes on a flow that is counted elsewhere, which hears `over` at its end: see `Flow.takeBack`. */
+  takeBack(
+    wire: FlowWire<A>,
+    listener: Listener,
+    opening: Uint8Array,
+    unjudged: Unjudged,
+    over: () => void,
+  ): void {
+    const flow = new Flow<A>(listener, wire, this.#options.world, () => {
+      this.#open.delete(wire);
+      over();
+    });
+    this.#open.set(wire, flow.record);
+    wire.attach(flow);
+    flow.takeBack(opening, unjudged);
   }
 
   abandonAll(end: FlowEnd): void {

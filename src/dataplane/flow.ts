@@ -27,6 +27,13 @@ const NOTHING = new Uint8Array(0);
 
 type Stage = 'request' | 'hello' | 'resolving' | 'dialing' | 'relaying' | 'over';
 
+/** Why plain HTTP could not be judged. */
+export interface Unjudged {
+  readonly reason: Reason;
+  /** What exactly is malformed; null where nothing is. */
+  readonly detail: string | null;
+}
+
 /**
  * The life of one flow: sniff, decide, resolve, dial, relay, close. It owns no socket: a data plane's `Wire` calls it
  * with what the client does and acts for it. Every flow writes one decision record and one close record.
@@ -94,6 +101,14 @@ export class Flow<A extends Attempt> {
   refuseAtOnce(limit: 'flow_limit' | 'source_limit'): void {
     this.#judgement.forbid(limit, 'DENIED');
     this.#refuse();
+  }
+
+  /** Takes on what was handed over as plain HTTP and could not be judged as such. Instead of `start`. */
+  takeBack(opening: Uint8Array, { reason, detail }: Unjudged): void {
+    this.#opening.replace(opening);
+    this.record.protocol = 'http';
+    this.record.detail = detail;
+    this.#unheard(reason);
   }
 
   /** Whether the client's bytes are wanted now. Otherwise they stay in the kernel. */
@@ -171,6 +186,8 @@ export class Flow<A extends Attempt> {
       case 'request':
         this.#opening.consume(read.consumed);
         return this.#requested(read.request);
+      case 'http':
+        return this.#handOver();
       default:
         read satisfies never;
         this.#judgement.object('malformed_request');
@@ -180,6 +197,7 @@ export class Flow<A extends Attempt> {
 
   #sniffHello(): void {
     const read = this.#helloReader.read(this.#opening.view());
+    if (read.protocol === 'http' && this.#isHttpServed) return this.#handOver();
     this.record.protocol = read.protocol;
     if (read.kind === 'hello') this.#heard(read.hello, read.hostname, read.consumed);
     if (read.kind !== 'unreadable') return;
@@ -246,6 +264,20 @@ export class Flow<A extends Attempt> {
     const passed = this.#watch.fromClient(bytes.subarray(consumed));
     if (this.#watch.violated) this.#judgement.object('name_mismatch');
     this.#opening.replace(Buffer.concat([bytes.subarray(0, consumed), passed ?? NOTHING]));
+  }
+
+  /** Inside a tunnel only the tunnel's destination counts; and HTTP's own connections come from the daemon's address. */
+  get #isHttpServed(): boolean {
+    const keepsSource = this.#listener.kind === 'transparent' && this.#listener.keepsSource;
+    return this.#request === null && !keepsSource;
+  }
+
+  /** Ends this flow without records: those of plain HTTP are written where its requests are judged. */
+  #handOver(): void {
+    this.#stage = 'over';
+    this.#helloTimer?.cancel();
+    this.#silenceTimer?.cancel();
+    this.#wire.handOver(this.#opening.take(), this.#onOver);
   }
 
   #goOn(next: () => void): void {

@@ -29,6 +29,11 @@ export interface Wire<A extends Attempt> {
    * calls `done` once.
    */
   relay(upstream: A, head: Uint8Array, watch: RelayWatch | null, done: (end: FlowEnd) => void): void;
+  /**
+   * Hands plain HTTP over for good, to be served request by request with records of its own: `opening` is what the client
+   * has said. Calls `done` once, when the last record is written.
+   */
+  handOver(opening: Uint8Array, done: () => void): void;
   /** Ends the client's side after `farewell`, which may be empty, with a FIN. */
   hangUp(farewell: Uint8Array): void;
   /** Ends the client's side with a reset. */

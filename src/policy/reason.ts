@@ -12,7 +12,7 @@ export const REASONS = {
   malformed_request: 'the HTTP or SOCKS request breaks its grammar',
   hello_timeout: 'the client did not finish its hello or request in time (limits.helloTimeout)',
   hello_too_large: 'the hello or request is larger than allowed (limits.helloBytes)',
-  not_tls: 'the client spoke something other than TLS where TLS was expected',
+  not_tls: 'the client spoke neither TLS nor plain HTTP, or plain HTTP inside a tunnel',
   ech: 'the hello carries Encrypted Client Hello and the policy says ech: deny',
   name_mismatch:
     'the TLS hello names another host than the CONNECT or SOCKS request, or than the first hello',

@@ -74,6 +74,12 @@ describe('what a client of an explicit listener may ask for', () => {
     expect(read(SOCKS_GREETING)).toMatchObject({ last: { kind: 'need-more' }, replies: ['method 0'] });
   });
 
+  it('leaves plain HTTP, once its head is whole, to others', () => {
+    const head = 'GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n';
+    expect(read(text(head)).last).toEqual({ kind: 'http' });
+    expect(read(text(head.slice(0, -1))).last).toEqual({ kind: 'need-more' });
+  });
+
   it('waits on no bytes at all', () => {
     expect(read(bytes()).last).toEqual({ kind: 'need-more' });
   });
@@ -106,11 +112,6 @@ describe('how a request is answered', () => {
 
 describe('what is refused', () => {
   it.each<[string, Uint8Array, string]>([
-    [
-      'a plain HTTP request',
-      text('GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n'),
-      'http not_tls HTTP 403',
-    ],
     ['a malformed HTTP head', text('GET  / HTTP/1.1\r\n\r\n'), 'http malformed_request HTTP 400'],
     ['a bare line feed', text('CONNECT a.example:443 HTTP/1.1\n'), 'http malformed_request HTTP 400'],
     [

@@ -82,14 +82,6 @@ describe('a CONNECT flow, in enforce mode', () => {
       'refused',
     ],
     [
-      'plain HTTP',
-      { listener },
-      [says(text('GET http://allowed.example/ HTTP/1.1\r\nHost: allowed.example\r\n\r\n'))],
-      ['hangUp HTTP 403'],
-      'deny NO_MATCH not_tls -; http - -:0',
-      'refused',
-    ],
-    [
       'TLS without a request',
       { listener },
       [says(hello())],

@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { buildClientHello, concat, text } from '../support/client-hello.ts';
+import { buildClientHello, concat } from '../support/client-hello.ts';
 import { DIALLED, ech, HUGE_HELLO, itLives, relayed, served } from './lives.ts';
 import { hello, MALFORMED_HELLO, SSH_BANNER } from './openings.ts';
 import { ends, failed, resets, resolved, says, waits } from './support.ts';
@@ -62,14 +62,6 @@ describe('TLS straight at us, in enforce mode', () => {
       [says(draftHello)],
       ['hangUp alert 50'],
       'deny NO_MATCH malformed_hello -; tls - -:443',
-      'refused',
-    ],
-    [
-      'plain HTTP',
-      {},
-      [says(text('GET / HTTP/1.1\r\n'))],
-      ['hangUp nothing'],
-      'deny NO_MATCH not_tls -; http - -:443',
       'refused',
     ],
     ['SSH', {}, [says(SSH_BANNER)], ['hangUp nothing'], 'deny NO_MATCH not_tls -; tcp - -:443', 'refused'],

@@ -1,5 +1,4 @@
 import { describe } from 'vitest';
-import { text } from '../support/client-hello.ts';
 import { DIALLED, HUGE_HELLO, itLives, relayed, served } from './lives.ts';
 import { hello, MALFORMED_HELLO, SSH_BANNER } from './openings.ts';
 import { ends, says, waits } from './support.ts';
@@ -139,12 +138,6 @@ describe('a transparent flow, in observe mode, goes where it was going', () => {
       base,
       [says(MALFORMED_HELLO), ...served],
       ...toOriginal(`would-deny NO_MATCH malformed_hello -; tls - ${DIALLED}`),
-    ],
-    [
-      'with HTTP',
-      base,
-      [says(text('GET / HTTP/1.1\r\n')), ...served],
-      ...toOriginal(`would-deny NO_MATCH not_tls -; http - ${DIALLED}`),
     ],
     [
       'after 300 ms of silence',

@@ -79,7 +79,7 @@ const POLICIES = [compiled(), compiled([]), compiled(RULES, { mode: 'observe' })
 /** Lets one event happen, if a wire could report it now. */
 function happen(rig: FlowRig, pieces: Uint8Array[], step: Event): void {
   const { flow, wire, clock, resolver } = rig;
-  const isServed = wire.relaying === null;
+  const isServed = wire.relaying === null && wire.handedOver === null;
   switch (step.kind) {
     case 'bytes': {
       const piece = flow.wantsBytes ? pieces.shift() : undefined;
@@ -130,6 +130,17 @@ describe('whatever a client, a resolver, an upstream and the operator do, in wha
           if (rig.wire.attempts.length > 0) expect(rig.decided[0]?.action).not.toBe('deny');
           expect(rig.wire.attempts.length === 0 || rig.decided.length === 1).toBe(true);
           expect(rig.wire.faults).toEqual([]);
+        }
+        if (rig.wire.handedOver !== null) {
+          rig.flow.abandon('drained');
+          rig.clock.advance(60_000);
+          expect([rig.told, rig.wire.attempts, rig.wire.faults, rig.clock.isIdle]).toEqual([
+            [],
+            [],
+            [],
+            true,
+          ]);
+          return;
         }
         if (rig.closed.length === 0) {
           if (rig.wire.relaying === null) rig.flow.abandon('drained');

@@ -74,6 +74,7 @@ export class FakeWire implements Wire<FakeAttempt> {
   readonly faults: string[] = [];
   readonly attempts: FakeAttempt[] = [];
   relaying: { head: Uint8Array; watch: RelayWatch | null; done: (end: FlowEnd) => void } | null = null;
+  handedOver: { opening: Uint8Array; done: () => void } | null = null;
   isOver = false;
   onReadOn: () => void = () => {};
 
@@ -113,6 +114,12 @@ export class FakeWire implements Wire<FakeAttempt> {
         done(end);
       },
     };
+  }
+
+  handOver(opening: Uint8Array, done: () => void): void {
+    this.#note(`handOver ${opening.length}`);
+    this.handedOver = { opening, done };
+    this.isOver = true;
   }
 
   hangUp(farewell: Uint8Array): void {

@@ -44,7 +44,22 @@ describeInLab('a redirected client in observe mode', suite => {
   it.each([V4, V6])('reaches $plain in plain HTTP', async family => {
     const { result, decision } = await flowOf(gateway(), () => suite.clients.http(family.plain));
     expect(result.answer?.server, result.stderr).toBe(family.plain);
-    expect(decision).toMatchObject({ dst_ip: family.plain, action: 'would-deny', reason: 'not_tls' });
+    expect(decision).toMatchObject({ dst_ip: family.plain, action: 'would-deny', reason: 'no_hostname' });
+  });
+
+  it.each([V4, V6])('reaches $plain with what is no HTTP after all', async family => {
+    const broken = 'GET / HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n';
+    const { result, decision, close } = await flowOf(gateway(), () =>
+      suite.clients.says(family.plain, broken),
+    );
+    expect(result.stdout, result.stderr).toMatch(/^HTTP\/1\.1 \d{3} /);
+    expect(decision).toMatchObject({
+      dst_ip: family.plain,
+      protocol: 'http',
+      action: 'would-deny',
+      reason: 'malformed_request',
+    });
+    expect(close).toMatchObject({ bytes_out: broken.length, bytes_in: result.stdout.length });
   });
 
   it.each([V4, V6])('hears $banner, which speaks first', async family => {

@@ -3,7 +3,7 @@ import { REDIRECT_PORT, V4, V6 } from '../support/lab.ts';
 import { ACCESS_DENIED_ALERT, CURL } from '../support/lab-clients.ts';
 import { describeInLab, flowOf, useGateway } from '../support/lab-suite.ts';
 
-const policy = { mode: 'enforce', rules: [{ name: 'site', hosts: ['allowed.example'] }] };
+const policy = { mode: 'enforce', rules: [{ name: 'site', hosts: ['allowed.example', 'plain.example'] }] };
 
 const LISTENERS = [
   { address: `[::]:${REDIRECT_PORT}`, families: [V4, V6] },
@@ -69,10 +69,39 @@ describeInLab('a transparent listener behind REDIRECT', suite => {
       expect(decision).toMatchObject({ hostname: null, action: 'deny', reason: 'no_hostname' });
     });
 
-    it.each(families)('refuses $client plain HTTP', async family => {
+    it.each(families)('refuses $client plain HTTP to an address', async family => {
       const { result, decision } = await flowOf(gateway(), () => suite.clients.http(family.plain));
-      expect(result).toMatchObject({ code: CURL.emptyReply, answer: null });
-      expect(decision).toMatchObject({ dst_ip: family.plain, action: 'deny', reason: 'not_tls' });
+      expect(result).toMatchObject({ code: CURL.ok, answer: null });
+      expect(decision).toMatchObject({ dst_ip: family.plain, action: 'deny', reason: 'no_hostname' });
+    });
+
+    it.each(families)('judges each request of $client in plain HTTP, on one connection', async family => {
+      const from = gateway().lines.length;
+      const { statuses, body } = await suite.clients.httpKept(family.plain, [
+        'plain.example',
+        'plain.example',
+        'denied.example',
+        'plain.example',
+      ]);
+      // The refusal ends the connection: what comes after it has one of its own.
+      expect(statuses).toEqual(['200@1', '200@0', '403@0', '200@1']);
+      expect(body).toContain('refused denied.example:443: not_allowed');
+      const closes = await gateway().collect(line => line.event === 'close', 3, from);
+      expect(closes).toHaveLength(3);
+      const decisions = gateway()
+        .lines.slice(from)
+        .filter(line => line.event === 'decision');
+      expect(decisions).toMatchObject([
+        { hostname: 'plain.example', protocol: 'http', action: 'allow', rule: 'site', dst_ip: family.plain },
+        {
+          hostname: 'denied.example',
+          protocol: 'http',
+          action: 'deny',
+          reason: 'not_allowed',
+          dst_port: 443,
+        },
+        { hostname: 'plain.example', protocol: 'http', action: 'allow' },
+      ]);
     });
   });
 

@@ -14,6 +14,8 @@ export const ACCESS_DENIED_ALERT = 'SSL alert number 49';
 export const CURL = { ok: 0, cannotConnect: 7, timeout: 28, emptyReply: 52 } as const;
 
 const SILENT_CLIENT = "require('node:net').connect(443, process.argv[1]).pipe(process.stdout)";
+const TALKING_CLIENT =
+  "const s = require('node:net').connect(443, process.argv[1]); s.end(process.argv[2]); s.pipe(process.stdout)";
 
 /** Programs in the client's room of a lab. Addresses are where the client believes its server to be. */
 export class LabClients {
@@ -45,9 +47,25 @@ export class LabClients {
     return curlVisit(await this.#curl([`http://${bracketed(address)}:${port}/`]));
   }
 
+  /** curl asking in plain HTTP for one host after the other over one connection: the status of each answer, and all bodies. */
+  async httpKept(address: string, hosts: readonly string[]): Promise<{ statuses: string[]; body: string }> {
+    const marks = hosts.flatMap((host, i) => [
+      ...(i === 0 ? [] : ['--next', '--silent', '--max-time', '10']),
+      ...['--header', `Host: ${host}:443`, '--write-out', '\n%{http_code}@%{num_connects}\n'],
+      `http://${bracketed(address)}:443/`,
+    ]);
+    const { stdout } = await this.#curl(marks);
+    return { statuses: stdout.match(/^\d{3}@\d$/gm) ?? [], body: stdout };
+  }
+
   /** A client that sends nothing until it has been spoken to; what it was told is in `stdout`. */
   silent(address: string): Promise<RunResult> {
     return this.#lab.run('client', process.execPath, ['-e', SILENT_CLIENT, address]);
+  }
+
+  /** A client that sends bytes and reads until the end. */
+  says(address: string, text: string): Promise<RunResult> {
+    return this.#lab.run('client', process.execPath, ['-e', TALKING_CLIENT, address, text]);
   }
 
   /** OpenSSL with any SNI towards any address; null sends none. */

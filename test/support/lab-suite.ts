@@ -53,12 +53,13 @@ export interface GatewayOptions {
   readonly policy: Readonly<Record<string, unknown>>;
 }
 
-/** allowed.example is at the site, twice.example at site and mirror, moved.example at the mirror only. */
+/** allowed.example is at the site, twice.example at site and mirror, moved.example at the mirror only; plain.example speaks no TLS. */
 const HOSTS = {
   'allowed.example': [V4.site, V6.site],
   'twice.example': [V4.site, V4.mirror, V6.site, V6.mirror],
   'moved.example': [V4.mirror, V6.mirror],
   'denied.example': [V4.site, V6.site],
+  'plain.example': [V4.plain, V6.plain],
 };
 
 /** Starts a daemon in the gateway's room of a lab, with one transparent listener called `gw`. */

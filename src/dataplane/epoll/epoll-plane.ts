@@ -12,9 +12,11 @@ import {
 import { newRunId } from '../flow-id.ts';
 import { affordableFlows } from '../flow-limit.ts';
 import type { Listener } from '../listener.ts';
+import type { FlowReporter } from '../reporting.ts';
 import { SourceCounts } from '../source-counts.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
 import { type Libc, loadFfi, openEventFd, SystemCallError } from './libc.ts';
+import { MainFlows } from './main-flows.ts';
 import { type FromWorker, type ToWorker, toPlain, type WorkerSetup } from './messages.ts';
 import { localAddress, openListener } from './sockets.ts';
 
@@ -31,6 +33,8 @@ export interface EpollPlaneOptions<R> extends DataPlaneOptions {
   readonly program: URL;
   /** What the program finds in `workerData.settings`. Plain data. */
   readonly programSettings: unknown;
+  /** Observes the flows that the main thread serves. */
+  readonly reporter: FlowReporter<R>;
   readonly onReport: (report: R) => void;
   /** A worker has died: the data plane no longer serves. */
   readonly onFatal: (error: Error) => void;
@@ -51,13 +55,15 @@ class EpollPlane<R> implements DataPlane {
   readonly listening: readonly { name: string; address: Endpoint }[];
   readonly #counters: Counters;
   readonly #threads: Thread<R>[] = [];
+  readonly #main: MainFlows<R>;
 
   constructor(libc: Libc, options: EpollPlaneOptions<R>) {
     this.workers = options.workers;
     this.flowLimit = options.flowLimit === 'auto' ? affordableFlows() : options.flowLimit;
-    this.#counters = Counters.create(options.workers, options.listeners.length);
+    this.#counters = Counters.create(options.workers + 1, options.listeners.length);
     const sockets = bindAll(libc, options);
     this.listening = sockets.map(({ name, address }) => ({ name, address }));
+    const sources = new SourceCounts();
     const shared = {
       settings: options.settings,
       flowLimit: this.flowLimit,
@@ -68,7 +74,7 @@ class EpollPlane<R> implements DataPlane {
       ),
       policy: options.policy.buffer,
       counters: this.#counters.buffer,
-      sources: new SourceCounts().buffer,
+      sources: sources.buffer,
     };
     const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     process.once('exit', () => {
@@ -77,6 +83,14 @@ class EpollPlane<R> implements DataPlane {
       for (const thread of this.#threads) thread.wake();
     });
     const run = newRunId();
+    this.#main = new MainFlows(libc, options, {
+      counters: this.#counters,
+      own: this.#counters.worker(options.workers),
+      sources,
+      flowLimit: this.flowLimit,
+      ownListeners: shared.ownListeners,
+      flowIdPrefix: `${run}${options.workers.toString(36)}-`,
+    });
     for (let index = 0; index < options.workers; index++) {
       const listeners = options.listeners.map(({ listener }, i) => ({
         listener,
@@ -84,7 +98,7 @@ class EpollPlane<R> implements DataPlane {
       }));
       const wakeFd = openEventFd(libc);
       this.#threads.push(
-        new Thread(libc, options, {
+        new Thread(libc, options, this.#main, {
           ...shared,
           index,
           listeners,
@@ -103,6 +117,7 @@ class EpollPlane<R> implements DataPlane {
 
   setPolicy(policy: Policy): void {
     for (const thread of this.#threads) thread.tell({ type: 'policy', buffer: policy.buffer });
+    this.#main.setPolicy(policy);
   }
 
   openFlows(listener: string): number {
@@ -118,13 +133,18 @@ class EpollPlane<R> implements DataPlane {
       for (const thread of this.#threads) thread.tell({ type });
     };
     tellAll('drain');
-    const abandon = setTimeout(() => tellAll('abandon'), timeoutMs);
+    this.#main.drain();
+    const abandon = setTimeout(() => {
+      tellAll('abandon');
+      this.#main.abandonAll();
+    }, timeoutMs);
     const terminate = setTimeout(() => {
       for (const thread of this.#threads) thread.terminate();
     }, timeoutMs + STOP_GRACE_MS);
     await Promise.all(this.#threads.map(thread => thread.exited));
     clearTimeout(abandon);
     clearTimeout(terminate);
+    this.#main.finish();
   }
 }
 
@@ -135,14 +155,16 @@ class Thread<R> {
   readonly exited: Promise<unknown>;
   readonly #libc: Libc;
   readonly #options: EpollPlaneOptions<R>;
+  readonly #main: MainFlows<R>;
   readonly #wakeFd: number;
   readonly #worker: Worker;
   readonly #one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
   #drained = false;
   #isServing: () => void = () => {};
 
-  constructor(libc: Libc, options: EpollPlaneOptions<R>, setup: WorkerSetup) {
+  constructor(libc: Libc, options: EpollPlaneOptions<R>, main: MainFlows<R>, setup: WorkerSetup) {
     this.#libc = libc;
+    this.#main = main;
     this.#options = options;
     this.#wakeFd = setup.wakeFd;
     this.#worker = new Worker(options.program, {
@@ -192,6 +214,8 @@ class Thread<R> {
         return resolver.resolve(message.hostname, resolution =>
           this.tell({ type: 'resolved', id: message.id, resolution: toPlain(resolution) }),
         );
+      case 'http':
+        return this.#main.serve(message.connection, () => this.tell({ type: 'http-over', id: message.id }));
       case 'drained':
         this.#drained = true;
         return;

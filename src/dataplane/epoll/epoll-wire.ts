@@ -6,6 +6,7 @@ import type { Timer } from '../timers.ts';
 import type { RelayWatch } from '../tls-watch.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
 import { ConnectAttempt } from './connector.ts';
+import { plainEndpoint } from './messages.ts';
 import { Relay } from './relay.ts';
 import type { RelayContext } from './relay-context.ts';
 import { END_OF_STREAM, FAILED, type Socket, type SocketOwner } from './socket.ts';
@@ -22,20 +23,23 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
   readonly #context: RelayContext;
   readonly #socket: Socket;
   readonly #keepsSource: boolean;
+  readonly #listener: number;
   #flow: Flow<ConnectAttempt> | null = null;
   #relay: Relay | null = null;
   #isReading = false;
   #linger: Timer | null = null;
   #lingerReads = LINGER_READS;
 
-  /** `keepsSource`: upstreams are to see the client's address. */
+  /** `listener`: the index of the one it came in by. `keepsSource`: upstreams are to see the client's address. */
   constructor(
     context: RelayContext,
     socket: Socket,
     client: Endpoint,
     originalDestination: Endpoint | null,
+    listener: number,
     keepsSource: boolean,
   ) {
+    this.#listener = listener;
     this.#context = context;
     this.#keepsSource = keepsSource;
     this.#socket = socket;
@@ -101,6 +105,19 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
     this.#flow = null;
     this.#relay = new Relay(this.#context, this.#socket, upstream.socket, watch, done);
     this.#relay.start(head);
+  }
+
+  handOver(opening: Uint8Array, done: () => void): void {
+    this.#flow = null;
+    const connection = {
+      fd: this.#socket.release(),
+      opening: Uint8Array.from(opening),
+      listener: this.#listener,
+      client: plainEndpoint(this.client),
+      originalDestination: this.originalDestination === null ? null : plainEndpoint(this.originalDestination),
+    };
+    // As with a close: not before the batch of events is through, or its number might be in use again.
+    this.#context.loop.soon(() => this.#context.handOver(connection, done));
   }
 
   /**

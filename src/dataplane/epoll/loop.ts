@@ -58,7 +58,7 @@ export class EventLoop implements Clock {
     this.#register(fd, c.EPOLLIN, handler);
   }
 
-  /** Stops events for a level-triggered descriptor; `watchReadable` brings them back. */
+  /** Stops events for a descriptor, which stays open. */
   unwatch(fd: number): void {
     this.#handlers[fd] = undefined;
     this.ffi.libc.epollCtl(this.#epfd, c.EPOLL_CTL_DEL, fd, this.#request);

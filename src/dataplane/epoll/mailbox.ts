@@ -1,7 +1,7 @@
 import type { Hostname } from '../../policy/hostname.ts';
 import type { Resolution, Resolver } from '../../resolve/resolver.ts';
 import type { EventHandler, EventLoop } from './loop.ts';
-import { type FromWorker, fromPlain, type ToWorker } from './messages.ts';
+import { type FromWorker, fromPlain, type PlainConnection, type ToWorker } from './messages.ts';
 
 /** The two directions of a message channel that is polled, not listened to. */
 export interface MessagePipe<R> {
@@ -25,6 +25,8 @@ export class Mailbox<R> implements EventHandler, Resolver {
   readonly #eventfdValue = Buffer.alloc(8);
   readonly #questions = new Map<number, (resolution: Resolution) => void>();
   #nextQuestion = 0;
+  readonly #handedOver = new Map<number, () => void>();
+  #nextHandedOver = 0;
 
   constructor(loop: EventLoop, wakeFd: number, pipe: MessagePipe<R>, orders: Orders) {
     this.#loop = loop;
@@ -45,6 +47,13 @@ export class Mailbox<R> implements EventHandler, Resolver {
     const id = this.#nextQuestion++;
     this.#questions.set(id, done);
     this.#pipe.send({ type: 'resolve', id, hostname });
+  }
+
+  /** Calls `done` when the main thread says that the flow is over. */
+  handOver(connection: PlainConnection, done: () => void): void {
+    const id = this.#nextHandedOver++;
+    this.#handedOver.set(id, done);
+    this.#pipe.send({ type: 'http', id, connection });
   }
 
   /** The first message: the loop is set up. */
@@ -74,6 +83,11 @@ export class Mailbox<R> implements EventHandler, Resolver {
         this.#questions.delete(message.id);
         done?.(fromPlain(message.resolution));
         return;
+      }
+      case 'http-over': {
+        const done = this.#handedOver.get(message.id);
+        this.#handedOver.delete(message.id);
+        return done?.();
       }
       default:
         message satisfies never;

@@ -4,6 +4,7 @@ import type { GuardVerdict, Resolution, ResolveFailure } from '../../resolve/res
 import type { RelaySettings } from '../data-plane.ts';
 import type { PlainEndpoint, PlainExceptions } from '../guard.ts';
 import type { Listener } from '../listener.ts';
+import type { Endpoint } from '../wire.ts';
 import type { FlowSettings } from '../world.ts';
 
 /** What a worker is born with. Everything in it is static for the worker's life but the policy. */
@@ -28,6 +29,8 @@ export interface WorkerSetup {
 export type ToWorker =
   | { readonly type: 'policy'; readonly buffer: SharedArrayBuffer }
   | { readonly type: 'resolved'; readonly id: number; readonly resolution: PlainResolution }
+  /** A flow that was handed over is over. */
+  | { readonly type: 'http-over'; readonly id: number }
   /** Accept no more; answer `drained` when the last flow has ended. */
   | { readonly type: 'drain' }
   /** End all flows now, then answer `drained`. */
@@ -39,7 +42,34 @@ export type FromWorker<R> =
   | { readonly type: 'serving' }
   | { readonly type: 'report'; readonly report: R }
   | { readonly type: 'resolve'; readonly id: number; readonly hostname: Hostname }
+  /** The client speaks plain HTTP: the main thread's from now on. It answers `http-over`. */
+  | { readonly type: 'http'; readonly id: number; readonly connection: PlainConnection }
   | { readonly type: 'drained' };
+
+/** A client's connection without class instances. */
+export interface PlainConnection {
+  /** Open and in no epoll set; whoever takes the message closes it. */
+  readonly fd: number;
+  /** What was read from it already. */
+  readonly opening: Uint8Array;
+  /** Index of the listener it came in by. */
+  readonly listener: number;
+  readonly client: PlainAddress;
+  readonly originalDestination: PlainAddress | null;
+}
+
+export interface PlainAddress {
+  readonly words: readonly [number, number, number, number];
+  readonly port: number;
+}
+
+export function plainEndpoint({ ip, port }: Endpoint): PlainAddress {
+  return { words: ip.words, port };
+}
+
+export function endpointOf({ words, port }: PlainAddress): Endpoint {
+  return { ip: IpAddress.fromWords(...words), port };
+}
 
 /** A Resolution without class instances, which structured clone would strip. */
 export type PlainResolution =

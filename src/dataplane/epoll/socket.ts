@@ -86,6 +86,15 @@ export class Socket implements EventHandler {
     setKeepalive(this.#loop.ffi.libc, this.fd);
   }
 
+  /** Gives the descriptor up, open and in no loop, for the caller to hand on. */
+  release(): number {
+    this.#open = false;
+    this.owner = null;
+    this.readable = false;
+    this.#loop.unwatch(this.fd);
+    return this.fd;
+  }
+
   close(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -46,6 +46,7 @@ export class WorkerLoop<R> {
       idleTimeoutMs: setup.settings.idleTimeoutMs,
       halfClosedTimeoutMs: setup.settings.halfClosedTimeoutMs,
       moved: own.moved,
+      handOver: (connection, done) => this.#mailbox.handOver(connection, done),
     };
     this.#mailbox = new Mailbox(this.#loop, setup.wakeFd, messages, {
       policy: buffer => {
@@ -95,7 +96,7 @@ export class WorkerLoop<R> {
     const socket = adopt(this.#loop, fd);
     if (socket === null) return;
     const keepsSource = isTransparent && listener.keepsSource;
-    const wire = new EpollWire(this.#context, socket, client, destination, keepsSource);
+    const wire = new EpollWire(this.#context, socket, client, destination, index, keepsSource);
     this.#flows.serve(wire, listener, index);
   }
 

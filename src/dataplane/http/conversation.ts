@@ -63,6 +63,8 @@ export class Conversation {
   readonly #idleTimer: Timer;
   #clientEnded = false;
   #isDraining = false;
+  /** The first request has been read already, and will come. */
+  #isFirstDue = false;
   /** How the flow ends, once that is settled and the last bytes are on their way. */
   #end: FlowEnd | null = null;
   #isOver = false;
@@ -90,6 +92,7 @@ export class Conversation {
 
   /** Lets node:http read the requests. */
   serve(): void {
+    this.#isFirstDue = true;
     this.#source.attach(this.#stream, this);
   }
 
@@ -127,7 +130,8 @@ export class Conversation {
   /** Takes no further request: closes now if there is none under way, else after it. */
   drain(): void {
     this.#isDraining = true;
-    if (this.#current === null && this.#relay === null && this.#queue.isEmpty) this.#close('drained');
+    const isIdle = this.#current === null && this.#relay === null && this.#queue.isEmpty;
+    if (isIdle && !this.#isFirstDue) this.#close('drained');
   }
 
   /** Ends the flow from outside, both sides with a reset. */
@@ -161,6 +165,7 @@ export class Conversation {
   }
 
   #take(item: NamedItem): void {
+    this.#isFirstDue = false;
     this.#cancelHeadTimer();
     if (!this.#queue.add(item)) return this.#object({ reason: 'flow_limit', detail: null });
     if (this.#queue.isFull) this.#stream.hold();
@@ -170,6 +175,7 @@ export class Conversation {
 
   /** Answers in its turn, behind the requests that were fine, and takes no more. */
   #object(objection: Objection): void {
+    this.#isFirstDue = false;
     this.#cancelHeadTimer();
     this.#stream.stopReading();
     this.#queue.close(objection);

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { DEFAULT_HEAD_LIMITS } from '../../sniff/http-head.ts';
+import type { FlowEnd } from '../events.ts';
 import type { ClientStream } from './client-stream.ts';
 import type { Conversation, RequestSource } from './conversation.ts';
 import { type HandedFlow, HttpFlow } from './http-flow.ts';
@@ -22,7 +23,6 @@ export class HttpFlows {
   readonly #byStream = new Map<Duplex, Conversation>();
   readonly #source: RequestSource;
   #isDraining = false;
-  #lastFlowEnded: () => void = () => {};
 
   constructor(world: HttpWorld) {
     this.#world = world;
@@ -44,11 +44,11 @@ export class HttpFlows {
       {
         ...handed,
         giveBack: (bytes, objection) => {
-          this.#ended(flow);
+          this.#flows.delete(flow);
           handed.giveBack(bytes, objection);
         },
         over: () => {
-          this.#ended(flow);
+          this.#flows.delete(flow);
           handed.over();
         },
       },
@@ -65,23 +65,15 @@ export class HttpFlows {
     for (const flow of [...this.#flows]) flow.closeDenied();
   }
 
-  /** Takes no further requests and waits for those under way; after `timeoutMs` ends them. Resolves when nothing is left. */
-  async drain(timeoutMs: number): Promise<void> {
+  /** Takes no further requests: a flow ends after the one under way, if any. What is served from now on has one. */
+  drain(): void {
     this.#isDraining = true;
     for (const flow of [...this.#flows]) flow.drain();
-    if (this.#flows.size === 0) return;
-    const cut = this.#world.timers.after(timeoutMs, () => {
-      for (const flow of [...this.#flows]) flow.cut('drained');
-    });
-    await new Promise<void>(resolve => {
-      this.#lastFlowEnded = resolve;
-    });
-    cut.cancel();
   }
 
-  #ended(flow: HttpFlow): void {
-    this.#flows.delete(flow);
-    if (this.#flows.size === 0) this.#lastFlowEnded();
+  /** Ends all flows now. */
+  cutAll(end: FlowEnd): void {
+    for (const flow of [...this.#flows]) flow.cut(end);
   }
 
   #attach(stream: ClientStream, conversation: Conversation): void {

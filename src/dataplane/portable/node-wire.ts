@@ -13,26 +13,32 @@ const LINGER_MS = 1_000;
 export interface NodeWireOptions {
   readonly socket: Socket;
   readonly client: Endpoint;
+  /** Where the client was going, if it did not come to us directly. */
+  readonly originalDestination: Endpoint | null;
   readonly idleTimeoutMs: number;
   readonly halfClosedTimeoutMs: number;
   readonly moved: (bytesOut: number, bytesIn: number) => void;
+  /** Serves plain HTTP: see `Wire.handOver`. The socket is paused and has no listeners. Null where it came from there. */
+  readonly handOver: ((opening: Uint8Array, done: () => void) => void) | null;
 }
 
 /** A flow's wire over a `node:net` socket. Owns the client's socket, and the upstream's from `relay` on. */
 export class NodeWire implements FlowWire<NodeAttempt> {
   readonly client: Endpoint;
-  readonly originalDestination = null;
+  readonly originalDestination: Endpoint | null;
   readonly relayed = { out: 0, in: 0 };
   readonly #options: NodeWireOptions;
   readonly #socket: Socket;
   #flow: Flow<NodeAttempt> | null = null;
   #relay: NodeRelay | null = null;
-  #ended = false;
+  #ended: boolean;
 
   constructor(options: NodeWireOptions) {
     this.#options = options;
     this.#socket = options.socket;
     this.client = options.client;
+    this.originalDestination = options.originalDestination;
+    this.#ended = options.socket.readableEnded;
   }
 
   attach(flow: Flow<NodeAttempt>): void {
@@ -92,6 +98,15 @@ export class NodeWire implements FlowWire<NodeAttempt> {
       done,
     });
     this.#relay.start();
+  }
+
+  handOver(opening: Uint8Array, done: () => void): void {
+    const { handOver } = this.#options;
+    if (handOver === null) throw new Error('what was not served as plain HTTP is handed over again');
+    this.#flow = null;
+    this.#socket.pause();
+    this.#socket.removeAllListeners();
+    handOver(opening, done);
   }
 
   hangUp(farewell: Uint8Array): void {

@@ -9,12 +9,14 @@ import { flowIds, newRunId } from '../flow-id.ts';
 import { affordableFlows } from '../flow-limit.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard } from '../guard.ts';
+import { HandedFlows } from '../http/handed-flows.ts';
+import type { HttpWorld } from '../http/http-world.ts';
 import type { Listener } from '../listener.ts';
 import { type FlowReporter, Reporting } from '../reporting.ts';
 import { SourceCounts } from '../source-counts.ts';
 import { nodeTimers } from '../timers.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
-import type { NodeAttempt } from './node-attempt.ts';
+import { NodeAttempt } from './node-attempt.ts';
 import { NodeWire } from './node-wire.ts';
 
 const KEEPALIVE_MS = 120_000;
@@ -47,6 +49,7 @@ class PortablePlane<R> implements DataPlane {
   readonly #reporting: Reporting<R>;
   readonly #servers: { readonly name: string; readonly server: Server; readonly address: Endpoint }[] = [];
   #flows: FlowTable<NodeAttempt> | null = null;
+  #handed: HandedFlows | null = null;
   #policy: Policy;
   #lastFlowEnded: () => void = () => {};
 
@@ -64,7 +67,7 @@ class PortablePlane<R> implements DataPlane {
 
   /** Binds all listeners, then begins to serve: the guard has to know every address first. */
   async listen(): Promise<void> {
-    const { listeners, ownAddresses, guard, settings, resolver, flowsPerSource } = this.#options;
+    const { listeners, ownAddresses, guard, settings, resolver, flowsPerSource, gateway } = this.#options;
     try {
       for (const [index, { listener, address }] of listeners.entries()) {
         const server = await listenOn(listener.name, address, socket =>
@@ -77,37 +80,43 @@ class PortablePlane<R> implements DataPlane {
       throw error;
     }
     const own = [...this.listening.map(({ address }) => address), ...ownAddresses];
-    this.#flows = new FlowTable<NodeAttempt>({
-      world: {
-        settings,
-        resolver,
-        guard: makeGuard(
-          guard,
-          own.map(({ ip, port }) => ({ ip: ip.toString(), port })),
-        ),
-        clock: systemClock,
-        timers: nodeTimers,
-        observer: {
-          decided: event => this.#reporting.decided(event),
-          closed: event => {
-            this.#reporting.closed(event);
-            setImmediate(() => this.#lastFlowEnded());
-          },
+    const world: HttpWorld = {
+      settings,
+      resolver,
+      guard: makeGuard(
+        guard,
+        own.map(({ ip, port }) => ({ ip: ip.toString(), port })),
+      ),
+      clock: systemClock,
+      timers: nodeTimers,
+      observer: {
+        decided: event => this.#reporting.decided(event),
+        closed: event => {
+          this.#reporting.closed(event);
+          setImmediate(() => this.#lastFlowEnded());
         },
-        policy: () => this.#policy,
-        nextFlowId: flowIds(`${newRunId()}0-`),
       },
+      policy: () => this.#policy,
+      nextFlowId: flowIds(`${newRunId()}0-`),
+      gateway,
+      connect: (ip, port, settle) => new NodeAttempt(ip, port, settle),
+      moved: this.#counters.worker(0).moved,
+    };
+    this.#flows = new FlowTable<NodeAttempt>({
+      world,
       counters: this.#counters,
       own: this.#counters.worker(0),
       sources: new SourceCounts(),
       flowLimit: this.flowLimit,
       flowsPerSource,
     });
+    this.#handed = new HandedFlows(world, this.#flows);
   }
 
   setPolicy(policy: Policy): void {
     this.#policy = policy;
     this.#flows?.policyChanged();
+    this.#handed?.policyChanged();
   }
 
   openFlows(listener: string): number {
@@ -120,6 +129,7 @@ class PortablePlane<R> implements DataPlane {
 
   async drain(timeoutMs: number): Promise<void> {
     for (const { server } of this.#servers) server.close();
+    this.#handed?.drain();
     await this.#ended(timeoutMs);
     this.#reporting.finish();
   }
@@ -128,7 +138,10 @@ class PortablePlane<R> implements DataPlane {
   async #ended(timeoutMs: number): Promise<void> {
     const flows = this.#flows;
     if (flows === null || flows.size === 0) return;
-    const abandon = setTimeout(() => flows.abandonAll('drained'), timeoutMs);
+    const abandon = setTimeout(() => {
+      flows.abandonAll('drained');
+      this.#handed?.abandonAll();
+    }, timeoutMs);
     await new Promise<void>(resolve => {
       this.#lastFlowEnded = () => {
         if (flows.size === 0) resolve();
@@ -146,7 +159,21 @@ class PortablePlane<R> implements DataPlane {
     const { idleTimeoutMs, halfClosedTimeoutMs } = this.#options.settings;
     const { moved } = this.#counters.worker(0);
     this.#flows.serve(
-      new NodeWire({ socket, client, idleTimeoutMs, halfClosedTimeoutMs, moved }),
+      new NodeWire({
+        socket,
+        client,
+        originalDestination: null,
+        idleTimeoutMs,
+        halfClosedTimeoutMs,
+        moved,
+        handOver: (opening, done) => {
+          const over = () => {
+            done();
+            this.#lastFlowEnded();
+          };
+          this.#handed?.serve({ socket, opening, listener, client, originalDestination: null, over });
+        },
+      }),
       listener,
       index,
     );

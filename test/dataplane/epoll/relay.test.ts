@@ -58,6 +58,7 @@ class RelayRig {
         this.moved.out += out;
         this.moved.in += back;
       },
+      handOver: () => {},
       ...timeouts,
     };
     this.relay = new Relay(context, client.near, upstream.near, watch, end => this.ends.push(end));

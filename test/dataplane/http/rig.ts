@@ -179,7 +179,10 @@ export class HttpRig {
   }
 
   async close(): Promise<void> {
-    await this.flows.drain(0);
+    this.flows.drain();
+    // What is idle ends by a FIN, before the rest is cut.
+    await new Promise(resolve => setTimeout(resolve, 1));
+    this.flows.cutAll('drained');
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>(resolve => this.#server.close(() => resolve()));
   }

@@ -1,0 +1,120 @@
+import { Socket } from 'node:net';
+import type { Policy } from '../../policy/policy.ts';
+import { systemClock } from '../clock.ts';
+import type { Counters, WorkerCounters } from '../counters.ts';
+import type { DataPlaneOptions } from '../data-plane.ts';
+import { flowIds } from '../flow-id.ts';
+import { FlowTable } from '../flow-table.ts';
+import { makeGuard, type PlainEndpoint } from '../guard.ts';
+import { HandedFlows } from '../http/handed-flows.ts';
+import type { HttpOrigin, HttpWorld } from '../http/http-world.ts';
+import { recordUnnamed } from '../http/refusal.ts';
+import { NodeAttempt } from '../portable/node-attempt.ts';
+import { type FlowReporter, Reporting } from '../reporting.ts';
+import type { SourceCounts } from '../source-counts.ts';
+import { nodeTimers } from '../timers.ts';
+import type { Libc } from './libc.ts';
+import { endpointOf, type PlainConnection } from './messages.ts';
+
+export interface MainFlowsOptions<R> extends DataPlaneOptions {
+  readonly reporter: FlowReporter<R>;
+  readonly onReport: (report: R) => void;
+}
+
+export interface MainFlowsShare {
+  readonly counters: Counters;
+  /** The main thread's cells. */
+  readonly own: WorkerCounters;
+  readonly sources: SourceCounts;
+  readonly flowLimit: number;
+  readonly ownListeners: readonly PlainEndpoint[];
+  readonly flowIdPrefix: string;
+}
+
+/** The flows that the epoll plane's workers hand to the main thread: plain HTTP. They stay counted by their workers. */
+export class MainFlows<R> {
+  readonly #libc: Libc;
+  readonly #options: MainFlowsOptions<R>;
+  readonly #world: HttpWorld;
+  readonly #unread: FlowTable<NodeAttempt>;
+  readonly #handed: HandedFlows;
+  readonly #reporting: Reporting<R>;
+  #policy: Policy;
+
+  constructor(libc: Libc, options: MainFlowsOptions<R>, share: MainFlowsShare) {
+    const { counters, own, sources, flowLimit, ownListeners, flowIdPrefix } = share;
+    this.#libc = libc;
+    this.#options = options;
+    this.#policy = options.policy;
+    this.#reporting = new Reporting(options.reporter, nodeTimers, options.onReport);
+    this.#world = {
+      settings: options.settings,
+      resolver: options.resolver,
+      guard: makeGuard(options.guard, ownListeners),
+      clock: systemClock,
+      timers: nodeTimers,
+      observer: this.#reporting,
+      policy: () => this.#policy,
+      nextFlowId: flowIds(flowIdPrefix),
+      gateway: options.gateway,
+      connect: (ip, port, settle) => new NodeAttempt(ip, port, settle),
+      moved: own.moved,
+    };
+    this.#unread = new FlowTable<NodeAttempt>({
+      world: this.#world,
+      counters,
+      own,
+      sources,
+      flowLimit,
+      flowsPerSource: options.flowsPerSource,
+    });
+    this.#handed = new HandedFlows(this.#world, this.#unread);
+  }
+
+  /** Serves a connection. The descriptor is closed here in any case; `over` is called once. */
+  serve(connection: PlainConnection, over: () => void): void {
+    const { fd, opening, originalDestination } = connection;
+    const listener = this.#options.listeners[connection.listener]?.listener;
+    if (listener === undefined) throw new Error(`there is no listener ${connection.listener}`);
+    const origin: HttpOrigin = {
+      listener,
+      client: endpointOf(connection.client),
+      originalDestination: originalDestination === null ? null : endpointOf(originalDestination),
+    };
+    const socket = this.#adopt(fd);
+    if (socket !== null) return this.#handed.serve({ ...origin, socket, opening, over });
+    recordUnnamed({ reason: 'client_closed', detail: null }, 'client_reset', origin, this.#world);
+    over();
+  }
+
+  setPolicy(policy: Policy): void {
+    this.#policy = policy;
+    this.#unread.policyChanged();
+    this.#handed.policyChanged();
+  }
+
+  /** Takes no further requests. */
+  drain(): void {
+    this.#handed.drain();
+  }
+
+  abandonAll(): void {
+    this.#unread.abandonAll('drained');
+    this.#handed.abandonAll();
+  }
+
+  /** Says the last, when all flows are over. */
+  finish(): void {
+    this.#reporting.finish();
+  }
+
+  /** Null, and the descriptor closed, when Node takes it for no socket. */
+  #adopt(fd: number): Socket | null {
+    try {
+      return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    } catch {
+      this.#libc.close(fd);
+      return null;
+    }
+  }
+}
