@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { text } from '../support/client-hello.ts';
 import { DIALLED, relayed } from './lives.ts';
-import { connected, FlowRig, live, type RigOptions, relayEnds, story } from './support.ts';
+import { connected, FlowRig, live, type RigOptions, relayEnds, says, story } from './support.ts';
 
 const GET = text('GET / HTTP/1.1\r\nHost: allowed.example\r\n\r\n');
 
@@ -26,6 +26,17 @@ describe('plain HTTP', () => {
     expect(rig.told).toEqual([]);
     rig.wire.handedOver?.done();
     expect(rig.told).toEqual(['over']);
+  });
+});
+
+describe('plain HTTP where upstreams are to see the client’s address', () => {
+  it.each([
+    ['enforce', 'deny', ['hangUp nothing']],
+    ['observe', 'would-deny', [`connect ${DIALLED}`]],
+  ] as const)('is not served in %s', (mode, action, calls) => {
+    const rig = live({ listener: 'keep', mode }, [says(GET)]);
+    expect(rig.wire.calls).toEqual(calls);
+    expect(rig.decision).toBe(`${action} NO_MATCH not_tls -; http - ${DIALLED}`);
   });
 });
 

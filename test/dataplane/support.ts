@@ -238,6 +238,7 @@ export const LISTENERS = {
   resolve: transparent('resolve'),
   verify: transparent('verify'),
   original: transparent('original'),
+  keep: { ...transparent('resolve'), intercept: 'tproxy', keepsSource: true },
 } as const satisfies Record<string, Listener>;
 
 export type ListenerName = keyof typeof LISTENERS;
