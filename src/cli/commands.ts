@@ -211,7 +211,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'mode',
     args: '<observe|enforce>',
     summary: 'observe or enforce: change the mode of the policy',
-    details: `${CHANGE_DETAILS} enforce is refused while readiness says no, and where nobody can tell; it takes observeUntil out.`,
+    details: `${CHANGE_DETAILS} enforce, and an --until sooner than readiness asks to observe, are refused while readiness says no, and where nobody can tell; it takes observeUntil out.`,
     options: [
       { flags: '--source <group>', description: 'the mode of this source group only' },
       { flags: '--until <date>', description: 'observe up to this date, then enforce (observeUntil)' },

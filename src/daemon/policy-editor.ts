@@ -9,9 +9,14 @@ import type {
 } from '../admin/policy-changes.ts';
 import { formatDiagnostic } from '../config/diagnostics.ts';
 import type { ChangePlan, FileWrite, PlannedChange, PolicyChange } from '../config/plan-change.ts';
+import type { ModeEdit } from '../config/policy-edit.ts';
 import { hashSources, readPolicySources } from '../config/read-file.ts';
 import { replaceFile, sha256Of } from '../config/replace-file.ts';
+import { parseDate } from '../config/scalars.ts';
 import type { AuditTrail } from '../observe/audit.ts';
+import { READINESS_DEFAULTS } from '../observe/readiness.ts';
+
+const DAY_MS = 86_400_000;
 
 export interface PolicyEditorOptions {
   /** A file or a directory. */
@@ -23,6 +28,8 @@ export interface PolicyEditorOptions {
   readonly obstacles: (source: string | null) => Promise<readonly string[] | null>;
   readonly audit: Pick<AuditTrail, 'record'> | null;
   readonly replace?: typeof replaceFile;
+  /** Epoch milliseconds; default `Date.now`. */
+  readonly now?: () => number;
 }
 
 /**
@@ -83,7 +90,7 @@ export class PolicyEditor implements PolicyChanges {
       );
     }
     if (planned.writes.length === 0) return { ...report, result: 'unchanged' };
-    if (change.kind === 'mode' && change.mode === 'enforce' && !force) {
+    if (change.kind === 'mode' && !force && enforcesSoon(change, this.#options.now?.() ?? Date.now())) {
       const obstacles = await this.#obstacles(change.source);
       if (obstacles.length > 0) return refused('not_ready', obstacles, report.diff);
     }
@@ -182,4 +189,11 @@ function reportOf({ before, after, diff, changes, notes, warnings }: PlannedChan
 
 function refused(refusal: Refusal, errors: readonly string[], diff: string): ChangeOutcome {
   return { result: 'refused', refusal, errors, diff };
+}
+
+/** Whether a change enforces, now or at an `observeUntil` before observing has lasted as long as readiness asks for. */
+function enforcesSoon({ mode, until }: ModeEdit, nowMs: number): boolean {
+  if (mode === 'enforce') return true;
+  const date = until === null ? null : parseDate(until, 'start');
+  return date?.ok === true && date.value - nowMs < READINESS_DEFAULTS.minDays * DAY_MS;
 }

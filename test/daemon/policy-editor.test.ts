@@ -238,6 +238,18 @@ describe('enforcing', () => {
     expect(refusalOf(await editor.change(enforce, asked({ force })))).toEqual(expected);
     expect(readFileSync(path, 'utf8')).toBe(expected === 'applied' ? ENFORCE : OBSERVE);
   });
+
+  it.each([
+    ['2027-01-14', 'not_ready'],
+    ['2027-01-16', null],
+  ])('at a date asks readiness as well when it is near: %s', async (until, expected) => {
+    const { editor } = editorOf({
+      obstacles: async () => ['(other): no weekend was watched'],
+      now: () => Date.UTC(2027, 0, 1),
+    });
+    const outcome = await editor.change({ kind: 'mode', mode: 'observe', source: null, until }, asked({}));
+    expect(outcome.result === 'refused' ? outcome.refusal : null).toBe(expected);
+  });
 });
 
 describe('a policy in a directory', () => {
