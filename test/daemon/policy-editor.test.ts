@@ -247,7 +247,10 @@ describe('enforcing', () => {
       obstacles: async () => ['(other): no weekend was watched'],
       now: () => Date.UTC(2027, 0, 1),
     });
-    const outcome = await editor.change({ kind: 'mode', mode: 'observe', source: null, until }, asked({}));
+    const outcome = await editor.change(
+      { kind: 'mode', mode: 'observe', source: null, until },
+      asked({ force: false }),
+    );
     expect(outcome.result === 'refused' ? outcome.refusal : null).toBe(expected);
   });
 });
