@@ -46,6 +46,7 @@ import type { PolicyLoader } from './policy-loader.ts';
 import { PolicyStore } from './policy-store.ts';
 import { startDataPlane } from './select-plane.ts';
 import { inSlices } from './slices.ts';
+import { TcpNames } from './tcp-names.ts';
 
 /** How long one direction of a flow may stay silent after the other has ended. */
 const HALF_CLOSED_TIMEOUT_MS = 60_000;
@@ -66,6 +67,8 @@ export class Daemon implements DaemonApi {
   readonly #loader: PolicyLoader;
   readonly #policies: PolicyStore;
   readonly #hints: Hints;
+  readonly #resolver: Resolver;
+  readonly #tcpNames: TcpNames;
   #presets: PresetUse;
   #state: Status['state'] = 'starting';
   #plane: DataPlane | null = null;
@@ -96,11 +99,14 @@ export class Daemon implements DaemonApi {
       metrics: this.#metrics,
       onChange: (changed, presets) => {
         this.#plane?.setPolicy(changed);
+        this.#tcpNames.follow(changed);
         void this.#tellHints(presets);
         void this.#discovery.followRules();
       },
     });
     this.#discovery = new DiscoveryService(config.sites, this.log, () => this.#policies.policy);
+    this.#resolver = makeResolver(config);
+    this.#tcpNames = new TcpNames(this.#resolver);
     this.#hints = new Hints({ log: this.log });
     this.#presets = policy.presets;
     this.audit = new AuditTrail(this.log);
@@ -121,12 +127,14 @@ export class Daemon implements DaemonApi {
 
   /** Opens the admin address, then the listeners. `onFatal`: the data plane has failed, nothing is served any more. Throws ListenError. */
   async start(onFatal: (error: Error) => void): Promise<void> {
+    this.#tcpNames.follow(this.#policies.policy);
     await this.#discovery.start();
     this.#admin = await startAdminServer(this.#config.admin, this);
     const plane = await this.#startPlane(this.#admin.address, onFatal);
     this.#plane = plane;
     // The admin server was up before: a reload may have come in between.
     plane.setPolicy(this.#policies.policy);
+    this.#tcpNames.inform(plane);
     this.#metrics.readFrom({
       openFlows: () => Object.fromEntries(plane.listening.map(({ name }) => [name, plane.openFlows(name)])),
       bytes: () => plane.bytes(),
@@ -167,6 +175,7 @@ export class Daemon implements DaemonApi {
   async stop(timeoutMs: number): Promise<void> {
     await this.#loader.close();
     await this.#watcher?.close();
+    this.#tcpNames.stop();
     await this.#plane?.drain(timeoutMs);
     await this.#discovery.close();
     await this.#admin?.close();
@@ -233,7 +242,11 @@ export class Daemon implements DaemonApi {
 
   explain(question: ExplainQuestion): Promise<Explanation> {
     return inSlices(
-      explainInSteps(this.#policies.policy, { ...question, nowMs: Date.now() }, { hints: this.#hints.known }),
+      explainInSteps(
+        this.#policies.policy,
+        { ...question, nowMs: Date.now() },
+        { hints: this.#hints.known, known: this.#tcpNames.known },
+      ),
     );
   }
 
@@ -301,7 +314,7 @@ export class Daemon implements DaemonApi {
         guard: destinations,
         ownAddresses: [toEndpoint(adminAddress)],
         policy: this.#policies.policy,
-        resolver: makeResolver(this.#config),
+        resolver: this.#resolver,
       },
     );
   }

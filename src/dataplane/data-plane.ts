@@ -1,4 +1,5 @@
 import type { Policy } from '../policy/policy.ts';
+import type { TcpAddresses } from '../policy/tcp-addresses.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import type { PlainExceptions } from './guard.ts';
 import type { Listener } from './listener.ts';
@@ -41,6 +42,8 @@ export interface DataPlane {
   readonly listening: readonly { readonly name: string; readonly address: Endpoint }[];
   /** New flows are judged by `policy` from now on; those under way keep theirs. */
   setPolicy(policy: Policy): void;
+  /** What the hosts of tcp rules resolve to from now on. */
+  setTcpAddresses(addresses: TcpAddresses): void;
   openFlows(listener: string): number;
   bytes(): RelayedBytes;
   /** Accepts no more and waits for the flows under way; after `timeoutMs` ends them. Resolves when nothing is left. */

@@ -88,10 +88,11 @@ export class FlowTable<A extends Attempt> {
 
   /** Some at a time, so that the flows that stay do not wait. Those still unjudged will be judged by the new policy. */
   #closeDenied(open: readonly (readonly [FlowWire<A>, FlowRecorder])[]): void {
-    const { guard, clock, policy, timers } = this.#options.world;
+    const { world } = this.#options;
+    const { clock, policy, timers } = world;
     for (const [wire, record] of open.slice(0, CHECKED_AT_ONCE)) {
       const isJudged = record.isDecided || record.hostname !== null;
-      if (isJudged && this.#open.has(wire) && isDeniedNow(policy(), guard, record, clock.epochMs)) {
+      if (isJudged && this.#open.has(wire) && isDeniedNow(policy(), world, record, clock.epochMs)) {
         wire.abandon('policy_changed');
       }
     }

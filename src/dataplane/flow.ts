@@ -1,6 +1,7 @@
 import type { IpAddress } from '../policy/address.ts';
 import type { Action } from '../policy/decision.ts';
 import type { Hostname } from '../policy/hostname.ts';
+import type { TcpRuling } from '../policy/policy.ts';
 import type { Reason } from '../policy/reason.ts';
 import type { ResolvedAddress } from '../resolve/resolver.ts';
 import type { ClientHello } from '../tls-sni/index.ts';
@@ -54,6 +55,8 @@ export class Flow<A extends Attempt> {
   readonly #requestReader: RequestReader | null;
   #request: ClientRequest | null = null;
   #isGranted = false;
+  /** A tcp rule has judged it: nothing that is said on the wire is looked at. */
+  #isTcp = false;
   readonly #helloReader: HelloReader;
   #watch: TlsWatch | null = null;
   #helloTimer: Timer | null = null;
@@ -93,6 +96,7 @@ export class Flow<A extends Attempt> {
       this.#judgement.forbid('destination_forbidden', 'DENIED');
       return this.#refuse();
     }
+    if (this.#isJudgedByAddress()) return this.#goOn(() => this.#onward());
     this.#awaitHello();
     if (this.#stage === 'hello') this.#awaitSilence();
   }
@@ -143,12 +147,33 @@ export class Flow<A extends Attempt> {
     if (this.#stage === 'over') return;
     if (!this.record.isDecided) {
       if (this.wantsBytes) this.#sniffed();
-      if (end === 'policy_changed') this.#judgement.judgeAnew(this.record.hostname, this.record.dstPort);
+      if (end === 'policy_changed') this.#judgeAnew();
       else this.#judgement.giveUp(end === 'drained' ? 'drained' : 'client_closed');
       this.#decide('deny');
     }
     this.#wire.reset();
     this.#over(end);
+  }
+
+  #judgeAnew(): void {
+    const { hostname, dstPort } = this.record;
+    this.#judgement.judgeAnew(hostname, dstPort, this.#isTcp ? this.#world.tcpAddresses() : null);
+  }
+
+  /** Whether a tcp rule speaks of where a transparent flow is going, which is known before anything is said. */
+  #isJudgedByAddress(): boolean {
+    if (this.#listener.kind !== 'transparent' || this.#target === null) return false;
+    const { ip, port } = this.#target;
+    const ruling = this.#judgement.judgeAddress(ip, port, this.#world.tcpAddresses());
+    if (ruling !== null) this.#judgedAsTcp(ruling);
+    return ruling !== null;
+  }
+
+  #judgedAsTcp({ hostname }: TcpRuling): void {
+    this.#isTcp = true;
+    this.#sniffed();
+    this.record.protocol = 'tcp';
+    this.record.hostname ??= hostname;
   }
 
   #awaitHello(): void {
@@ -216,7 +241,9 @@ export class Flow<A extends Attempt> {
       this.#target = { ip: request.address, port: request.port };
       this.record.dstIp = request.address;
     }
-    this.#judgement.judge(this.record.hostname, this.record.dstPort);
+    const known = this.#world.tcpAddresses();
+    const tcp = this.#judgement.judgeRequest(request.hostname, request.address, request.port, known);
+    if (tcp !== null) this.#judgedAsTcp(tcp);
     this.#goOn(() => this.#resolve(() => this.#grant()));
   }
 
@@ -314,15 +341,16 @@ export class Flow<A extends Attempt> {
 
   /** The client's own choice of address, where that is the one to dial. */
   #chosenByClient(): IpAddress | null {
-    const isTrusted = this.#listener.kind === 'transparent' && this.#listener.destination === 'original';
+    const isTrusted =
+      this.#isTcp || (this.#listener.kind === 'transparent' && this.#listener.destination === 'original');
     return isTrusted || this.#judgement.isObserving ? (this.#target?.ip ?? null) : null;
   }
 
   /** Before a client's own choice is dialled in observe mode: says whether enforcing would have dialled another address. */
   #compared(next: () => void): void {
     const { hostname } = this.record;
-    if (this.#listener.kind !== 'transparent' || hostname === null || !this.#judgement.isObserving)
-      return next();
+    const isByName = this.#listener.kind === 'transparent' && !this.#isTcp && hostname !== null;
+    if (!isByName || !this.#judgement.isObserving) return next();
     const goOn = () => {
       if (this.#stage !== 'resolving' || this.#isCompared) return;
       this.#isCompared = true;
@@ -346,7 +374,13 @@ export class Flow<A extends Attempt> {
       this.#judgement.object('destination_mismatch', 'DENIED');
   }
 
-  #guard(candidates: readonly ResolvedAddress[], next: () => void): void {
+  #guard(resolved: readonly ResolvedAddress[], next: () => void): void {
+    const known = this.#world.tcpAddresses();
+    const candidates = this.#judgement.withoutDenied(resolved, this.record.dstPort, known);
+    if (this.#judgement.isRefused) {
+      this.record.dstIp ??= resolved[0]?.ip ?? null;
+      return this.#refuse();
+    }
     const destination = chooseDestination(candidates, {
       allowPrivate: this.#judgement.allowsPrivate,
       observing: this.#judgement.isObserving,
@@ -372,6 +406,7 @@ export class Flow<A extends Attempt> {
     this.#stage = 'hello';
     this.#isGranted = true;
     this.#wire.reply(this.#request.granted);
+    if (this.#isTcp) return this.#dialOut();
     this.#awaitHello();
     if (this.#opening.length > 0) this.#sniffHello();
     else this.#awaitSilence();
@@ -380,6 +415,7 @@ export class Flow<A extends Attempt> {
 
   #dialOut(): void {
     const addresses = this.#addresses ?? [];
+    const sendsFirst = this.#opening.length > 0;
     this.#stage = 'dialing';
     this.record.dstIp = addresses[0] ?? null;
     this.#decide(this.#judgement.reason === null ? 'allow' : 'would-deny');
@@ -387,7 +423,7 @@ export class Flow<A extends Attempt> {
     this.#dial = new Dial<A>({
       addresses,
       port: this.record.dstPort,
-      connect: (ip, port, settle) => this.#wire.connect(ip, port, settle),
+      connect: (ip, port, settle) => this.#wire.connect(ip, port, settle, sendsFirst),
       timers: this.#world.timers,
       timeoutMs: this.#world.settings.dialTimeoutMs,
       done: outcome => {

@@ -1,7 +1,7 @@
 import type { IpAddress } from '../policy/address.ts';
 import type { Action, Decision, EchMode, Mode, Ruling, State } from '../policy/decision.ts';
 import type { Hostname } from '../policy/hostname.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { KnownAddresses, Policy, TcpQuery, TcpRuling } from '../policy/policy.ts';
 import type { Reason } from '../policy/reason.ts';
 import type { Clock } from './clock.ts';
 
@@ -57,20 +57,63 @@ export class Judgement {
 
   /** Holds a name, or the lack of one, against the policy. */
   judge(hostname: Hostname | null, port: number): void {
-    this.#ruling = this.#snapshot().decide({
-      hostname,
-      port,
-      source: this.#source,
-      nowMs: this.#clock.epochMs,
-    });
-    if (this.#ruling.reason !== null) this.object(this.#ruling.reason, this.#ruling.state);
+    this.#take(this.#snapshot().decide(this.#query(hostname, null, port)));
   }
 
-  /** The same under the policy in force now, in place of all that was said before. */
-  judgeAnew(hostname: Hostname | null, port: number): void {
+  /** Asks tcp rules about a destination that nothing was said about. Null when none matches: then nothing is judged yet. */
+  judgeAddress(address: IpAddress, port: number, known: KnownAddresses): TcpRuling | null {
+    const policy = this.#policy ?? this.#policyNow();
+    const ruling = policy.decideTcp(this.#query(null, address, port), known);
+    if (ruling === null) return null;
+    this.#policy = policy;
+    this.#take(ruling);
+    return ruling;
+  }
+
+  /**
+   * Judges what a client asks for itself, a name or an address: a deny rule of either kind wins, then a tcp rule. Returns
+   * the tcp rule's ruling, or null where names on the wire have to be looked at.
+   */
+  judgeRequest(
+    hostname: Hostname | null,
+    address: IpAddress | null,
+    port: number,
+    known: KnownAddresses,
+  ): TcpRuling | null {
+    const query = this.#query(hostname, address, port);
+    const policy = this.#snapshot();
+    const named = policy.decide(query);
+    const tcp = named.state === 'DENIED' ? null : policy.decideTcp(query, known);
+    this.#take(tcp ?? named);
+    return tcp;
+  }
+
+  /** Leaves out the addresses that tcp rules deny; where they deny all of them, they have the say. */
+  withoutDenied<T extends { readonly ip: IpAddress }>(
+    candidates: readonly T[],
+    port: number,
+    known: KnownAddresses,
+  ): readonly T[] {
+    const policy = this.#snapshot();
+    if (!policy.hasTcpRules) return candidates;
+    let denial: TcpRuling | null = null;
+    const others = candidates.filter(({ ip }) => {
+      const ruling = policy.decideTcp(this.#query(null, ip, port), known);
+      if (ruling?.state !== 'DENIED') return true;
+      denial = ruling;
+      return false;
+    });
+    if (others.length > 0 || denial === null) return others;
+    this.#take(denial);
+    return candidates;
+  }
+
+  /** Judges anew under the policy in force now, in place of all that was said before. `tcp`: by rules of either kind. */
+  judgeAnew(hostname: Hostname | null, port: number, tcp: KnownAddresses | null): void {
     this.#policy = null;
     this.#objection = null;
-    this.judge(hostname, port);
+    if (tcp === null) this.judge(hostname, port);
+    else this.judgeRequest(hostname, null, port, tcp);
   }
 
   /**
@@ -100,6 +143,15 @@ export class Judgement {
       state: this.#objection?.state ?? this.#ruling?.state ?? 'NO_MATCH',
       reason: this.#objection?.reason ?? null,
     };
+  }
+
+  #take(ruling: Ruling): void {
+    this.#ruling = ruling;
+    if (ruling.reason !== null) this.object(ruling.reason, ruling.state);
+  }
+
+  #query(hostname: Hostname | null, address: IpAddress | null, port: number): TcpQuery {
+    return { hostname, address, port, source: this.#source, nowMs: this.#clock.epochMs };
   }
 
   #guardState(): State {

@@ -18,8 +18,8 @@ export interface Wire<A extends Attempt> {
   readonly originalDestination: Endpoint | null;
   /** Bytes relayed so far. */
   readonly relayed: RelayedBytes;
-  /** Starts to connect to an upstream: see `Connect`. */
-  connect(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void): A;
+  /** Starts to connect to an upstream: see `Connect`. `sendsFirst`: there are bytes to send as soon as it is connected. */
+  connect(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void, sendsFirst: boolean): A;
   /** The flow wants the client's bytes again. */
   readOn(): void;
   /** Sends a short answer to the client. */

@@ -1,5 +1,5 @@
 import type { IpAddress } from '../policy/address.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { KnownAddresses, Policy } from '../policy/policy.ts';
 import type { GuardVerdict, Resolver } from '../resolve/resolver.ts';
 import type { Clock } from './clock.ts';
 import type { FlowObserver } from './events.ts';
@@ -37,5 +37,7 @@ export interface World {
   readonly observer: FlowObserver;
   /** The policy in force now. A flow asks once, when it is judged. */
   policy(): Policy;
+  /** What the hosts of tcp rules resolve to now. */
+  tcpAddresses(): KnownAddresses;
   nextFlowId(): string;
 }

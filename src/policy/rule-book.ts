@@ -1,4 +1,5 @@
 import { Cidr, IpAddress } from './address.ts';
+import { foldHostname, type Hostname } from './hostname.ts';
 import { hashName } from './label-hash.ts';
 import { CIDR, FLAG, GROUP, HOST, RULE, SCALAR, type Sections, TEXT, viewSections } from './layout.ts';
 import { type HostPattern, patternOfNormal } from './pattern.ts';
@@ -81,6 +82,16 @@ export class RuleBook {
   cidrs(rule: number): Cidr[] {
     const first = this.#field(rule, RULE.cidrs);
     return Array.from({ length: this.#field(rule, RULE.cidrCount) }, (_, i) => this.#cidr(first + i));
+  }
+
+  /** The names of all tcp rules, each once. */
+  tcpHosts(): Hostname[] {
+    const hosts = new Set<Hostname>();
+    for (let rule = 0; rule < this.ruleCount; rule++) {
+      if (!this.isTcp(rule)) continue;
+      for (const { pattern } of this.hosts(rule)) hosts.add(foldHostname(pattern.text));
+    }
+    return [...hosts];
   }
 
   ports(rule: number): number[] {

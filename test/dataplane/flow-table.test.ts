@@ -6,6 +6,7 @@ import { FlowTable, type FlowWire } from '../../src/dataplane/flow-table.ts';
 import { makeGuard } from '../../src/dataplane/guard.ts';
 import { SourceCounts } from '../../src/dataplane/source-counts.ts';
 import type { Endpoint } from '../../src/dataplane/wire.ts';
+import { TcpAddresses } from '../../src/policy/tcp-addresses.ts';
 import { ip } from '../resolve/support.ts';
 import {
   compiled,
@@ -58,6 +59,7 @@ function tableOf(
         closed: () => {},
       },
       policy: () => compiled(),
+      tcpAddresses: () => TcpAddresses.none(),
       nextFlowId: () => 'flow',
     },
     ...shared,

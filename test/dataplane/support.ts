@@ -13,6 +13,7 @@ import { compilePolicy } from '../../src/policy/compile.ts';
 import type { Hostname } from '../../src/policy/hostname.ts';
 import { Policy } from '../../src/policy/policy.ts';
 import type { ParsedPolicy, Rule } from '../../src/policy/rules.ts';
+import { TcpAddresses } from '../../src/policy/tcp-addresses.ts';
 import type { Resolution, Resolver } from '../../src/resolve/resolver.ts';
 import { policyOf, rule } from '../policy/reference.ts';
 import { ip } from '../resolve/support.ts';
@@ -251,6 +252,7 @@ export interface RigOptions {
   readonly listener?: ListenerName;
   readonly mode?: 'observe' | 'enforce';
   readonly policy?: Policy;
+  readonly tcpAddresses?: TcpAddresses;
   readonly settings?: Partial<FlowSettings>;
   /** Of transparent flows; null: the client came to the listener itself. */
   readonly going?: string | null;
@@ -268,10 +270,12 @@ export class FlowRig {
   /** What was told, in order: `decided`, `closed`, `over`. */
   readonly told: string[] = [];
   policy: Policy;
+  tcpAddresses: TcpAddresses;
 
   constructor(options: RigOptions = {}) {
     const { listener = 'sni', mode = 'enforce', going = ORIGINAL, goingPort = 443 } = options;
     this.policy = options.policy ?? compiled(RULES, { mode, observeUntilMs: null });
+    this.tcpAddresses = options.tcpAddresses ?? TcpAddresses.none();
     const guard = makeGuard({ allow: [], deny: [] }, OWN);
     this.resolver = new FakeResolver(ZONE, address => guard.judge(address));
     this.resolver.held.add('slow.example');
@@ -295,6 +299,7 @@ export class FlowRig {
         },
       },
       policy: () => this.policy,
+      tcpAddresses: () => this.tcpAddresses,
       nextFlowId: () => 'flow-0',
     };
     this.flow = new Flow(LISTENERS[listener], this.wire, world, () => this.told.push('over'));

@@ -14,13 +14,16 @@ export class ConnectAttempt implements Attempt, SocketOwner {
   readonly #settle: (failure: DialFailure | null) => void;
   #settled = false;
 
-  /** `from`: the address to connect from, where it is not one of our own. */
+  /**
+   * `from`: the address to connect from, where it is not one of our own. `sendsFirst`: bytes follow at once, and can
+   * carry the handshake's last acknowledgement.
+   */
   constructor(
     loop: EventLoop,
     ip: IpAddress,
     port: number,
     settle: (failure: DialFailure | null) => void,
-    from: IpAddress | null = null,
+    { from = null, sendsFirst = true }: { from?: IpAddress | null; sendsFirst?: boolean } = {},
   ) {
     this.#loop = loop;
     this.#settle = settle;
@@ -39,7 +42,8 @@ export class ConnectAttempt implements Attempt, SocketOwner {
       return;
     }
     setNoDelay(libc, fd);
-    acknowledgeWithData(libc, fd);
+    // A server that speaks first would wait for the acknowledgement until a timer sends it.
+    if (sendsFirst) acknowledgeWithData(libc, fd);
     const length = encodeSocketAddress(ip, port, loop.socketAddress.bytes);
     const errno = libc.connect(fd, loop.socketAddress.address, length) < 0 ? libc.errno() : 0;
     if (errno !== 0 && errno !== c.EINPROGRESS) {

@@ -1,6 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { Policy } from '../../policy/policy.ts';
+import type { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { Counters } from '../counters.ts';
 import {
   type DataPlane,
@@ -118,6 +119,10 @@ class EpollPlane<R> implements DataPlane {
   setPolicy(policy: Policy): void {
     for (const thread of this.#threads) thread.tell({ type: 'policy', buffer: policy.buffer });
     this.#main.setPolicy(policy);
+  }
+
+  setTcpAddresses(addresses: TcpAddresses): void {
+    for (const thread of this.#threads) thread.tell({ type: 'tcpAddresses', buffer: addresses.buffer });
   }
 
   openFlows(listener: string): number {

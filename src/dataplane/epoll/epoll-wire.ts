@@ -61,14 +61,14 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
     else this.#flow?.abandon(end);
   }
 
-  connect(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void): ConnectAttempt {
-    return new ConnectAttempt(
-      this.#context.loop,
-      ip,
-      port,
-      settle,
-      this.#keepsSource ? this.client.ip : null,
-    );
+  connect(
+    ip: IpAddress,
+    port: number,
+    settle: (failure: DialFailure | null) => void,
+    sendsFirst: boolean,
+  ): ConnectAttempt {
+    const from = this.#keepsSource ? this.client.ip : null;
+    return new ConnectAttempt(this.#context.loop, ip, port, settle, { from, sendsFirst });
   }
 
   socketReady(): void {

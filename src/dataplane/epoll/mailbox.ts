@@ -12,6 +12,7 @@ export interface MessagePipe<R> {
 /** What the main thread can ask of a worker. */
 export interface Orders {
   policy(buffer: SharedArrayBuffer): void;
+  tcpAddresses(buffer: SharedArrayBuffer): void;
   drain(): void;
   abandon(): void;
 }
@@ -74,6 +75,8 @@ export class Mailbox<R> implements EventHandler, Resolver {
     switch (message.type) {
       case 'policy':
         return this.#orders.policy(message.buffer);
+      case 'tcpAddresses':
+        return this.#orders.tcpAddresses(message.buffer);
       case 'drain':
         return this.#orders.drain();
       case 'abandon':

@@ -28,6 +28,8 @@ export interface WorkerSetup {
 
 export type ToWorker =
   | { readonly type: 'policy'; readonly buffer: SharedArrayBuffer }
+  /** For `TcpAddresses.from`. */
+  | { readonly type: 'tcpAddresses'; readonly buffer: SharedArrayBuffer }
   | { readonly type: 'resolved'; readonly id: number; readonly resolution: PlainResolution }
   /** A flow that was handed over is over. */
   | { readonly type: 'http-over'; readonly id: number }

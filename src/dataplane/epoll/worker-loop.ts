@@ -1,4 +1,5 @@
 import { Policy } from '../../policy/policy.ts';
+import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { CachingResolver } from '../../resolve/caching-resolver.ts';
 import { Counters } from '../counters.ts';
 import { flowIds } from '../flow-id.ts';
@@ -32,6 +33,7 @@ export class WorkerLoop<R> {
   readonly #flows: FlowTable<ConnectAttempt>;
   readonly #world: World;
   #policy: Policy;
+  #tcpAddresses = TcpAddresses.none();
   #draining = false;
 
   constructor(ffi: Ffi, setup: WorkerSetup, messages: MessagePipe<R>, reporter: FlowReporter<R>) {
@@ -53,6 +55,9 @@ export class WorkerLoop<R> {
         this.#policy = Policy.from(buffer);
         this.#flows.policyChanged();
       },
+      tcpAddresses: buffer => {
+        this.#tcpAddresses = TcpAddresses.from(buffer);
+      },
       drain: () => this.#drain(),
       abandon: () => this.#abandon(),
     });
@@ -65,6 +70,7 @@ export class WorkerLoop<R> {
       timers: this.#loop.timers,
       observer: this.#reporting,
       policy: () => this.#policy,
+      tcpAddresses: () => this.#tcpAddresses,
       nextFlowId: flowIds(setup.flowIdPrefix),
     };
     this.#flows = new FlowTable({

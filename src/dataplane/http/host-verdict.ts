@@ -78,9 +78,11 @@ export class HostJudge {
     });
   }
 
-  #guard(candidates: readonly ResolvedAddress[]): HostVerdict {
+  #guard(resolved: readonly ResolvedAddress[]): HostVerdict {
     const { listener, originalDestination } = this.#origin;
     const { port } = this.#asked;
+    const candidates = this.#judgement.withoutDenied(resolved, port, this.#world.tcpAddresses());
+    if (this.#judgement.isRefused) return this.#denied(resolved[0]?.ip);
     const destination = chooseDestination(candidates, {
       allowPrivate: this.#judgement.allowsPrivate,
       observing: this.#judgement.isObserving,

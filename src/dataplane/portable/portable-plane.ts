@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { IpAddress } from '../../policy/address.ts';
 import type { Policy } from '../../policy/policy.ts';
+import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { systemClock } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import { type DataPlane, type DataPlaneOptions, ListenError, listenFailure } from '../data-plane.ts';
@@ -51,6 +52,7 @@ class PortablePlane<R> implements DataPlane {
   #flows: FlowTable<NodeAttempt> | null = null;
   #handed: HandedFlows | null = null;
   #policy: Policy;
+  #tcpAddresses = TcpAddresses.none();
   #lastFlowEnded: () => void = () => {};
 
   constructor(options: PortablePlaneOptions<R>) {
@@ -97,6 +99,7 @@ class PortablePlane<R> implements DataPlane {
         },
       },
       policy: () => this.#policy,
+      tcpAddresses: () => this.#tcpAddresses,
       nextFlowId: flowIds(`${newRunId()}0-`),
       gateway,
       connect: (ip, port, settle) => new NodeAttempt(ip, port, settle),
@@ -117,6 +120,10 @@ class PortablePlane<R> implements DataPlane {
     this.#policy = policy;
     this.#flows?.policyChanged();
     this.#handed?.policyChanged();
+  }
+
+  setTcpAddresses(addresses: TcpAddresses): void {
+    this.#tcpAddresses = addresses;
   }
 
   openFlows(listener: string): number {

@@ -192,6 +192,7 @@ describe.skipIf(!isLinux)('Mailbox (Linux only)', () => {
       { receive: () => inbox.shift(), send: message => sent.push(message) },
       {
         policy: () => orders.push('policy'),
+        tcpAddresses: () => orders.push('tcpAddresses'),
         drain: () => orders.push('drain'),
         abandon: () => orders.push('abandon'),
       },

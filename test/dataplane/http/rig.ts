@@ -10,6 +10,7 @@ import { NodeAttempt } from '../../../src/dataplane/portable/node-attempt.ts';
 import { nodeTimers } from '../../../src/dataplane/timers.ts';
 import type { Policy } from '../../../src/policy/policy.ts';
 import type { Rule } from '../../../src/policy/rules.ts';
+import { TcpAddresses } from '../../../src/policy/tcp-addresses.ts';
 import type { Resolver } from '../../../src/resolve/resolver.ts';
 import { rule } from '../../policy/reference.ts';
 import { ip } from '../../resolve/support.ts';
@@ -102,6 +103,7 @@ export class HttpRig {
         closed: event => this.closed.push(event),
       },
       policy: () => this.policy,
+      tcpAddresses: () => TcpAddresses.none(),
       nextFlowId: () => `flow-${flows++}`,
       connect: (address, port, settle) => {
         this.dialed.push(`${address}:${port}`);
