@@ -123,6 +123,7 @@ class EpollPlane<R> implements DataPlane {
 
   setTcpAddresses(addresses: TcpAddresses): void {
     for (const thread of this.#threads) thread.tell({ type: 'tcpAddresses', buffer: addresses.buffer });
+    this.#main.setTcpAddresses(addresses);
   }
 
   openFlows(listener: string): number {

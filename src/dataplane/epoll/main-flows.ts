@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Policy } from '../../policy/policy.ts';
+import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { systemClock } from '../clock.ts';
 import type { Counters, WorkerCounters } from '../counters.ts';
 import type { DataPlaneOptions } from '../data-plane.ts';
@@ -40,6 +41,7 @@ export class MainFlows<R> {
   readonly #handed: HandedFlows;
   readonly #reporting: Reporting<R>;
   #policy: Policy;
+  #tcpAddresses = TcpAddresses.none();
 
   constructor(libc: Libc, options: MainFlowsOptions<R>, share: MainFlowsShare) {
     const { counters, own, sources, flowLimit, ownListeners, flowIdPrefix } = share;
@@ -55,6 +57,7 @@ export class MainFlows<R> {
       timers: nodeTimers,
       observer: this.#reporting,
       policy: () => this.#policy,
+      tcpAddresses: () => this.#tcpAddresses,
       nextFlowId: flowIds(flowIdPrefix),
       gateway: options.gateway,
       connect: (ip, port, settle) => new NodeAttempt(ip, port, settle),
@@ -91,6 +94,10 @@ export class MainFlows<R> {
     this.#policy = policy;
     this.#unread.policyChanged();
     this.#handed.policyChanged();
+  }
+
+  setTcpAddresses(addresses: TcpAddresses): void {
+    this.#tcpAddresses = addresses;
   }
 
   /** Takes no further requests. */
