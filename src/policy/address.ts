@@ -58,7 +58,7 @@ export class IpAddress {
 }
 
 /** Orders two addresses' words as 128-bit unsigned integers: negative, zero or positive. */
-export function compareWords(a: ArrayLike<number>, b: ArrayLike<number>): number {
+export function compareWords(a: readonly number[], b: readonly number[]): number {
   for (let i = 0; i < 4; i++) {
     const difference = (a[i] ?? 0) - (b[i] ?? 0);
     if (difference !== 0) return difference;

@@ -87,7 +87,9 @@ export class TcpAddresses implements KnownAddresses {
     if (at < 0) return [];
     const first = this.#records[at + 4] ?? 0;
     const end = first + (this.#records[at + 5] ?? 0);
-    return [...this.#references.subarray(first, end)].map(name => this.#nameOf(name));
+    const names: Hostname[] = [];
+    for (let i = first; i < end; i++) names.push(this.#nameOf(this.#references[i] ?? 0));
+    return names;
   }
 
   /** The place of the address among the records; -1 for none. */
@@ -96,13 +98,21 @@ export class TcpAddresses implements KnownAddresses {
     let high = this.#count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const at = middle * RECORD_WORDS;
-      const order = compareWords(this.#records.subarray(at, at + 4), address.words);
+      const order = this.#compare(middle, address.words);
       if (order === 0) return middle;
       if (order < 0) low = middle + 1;
       else high = middle;
     }
     return -1;
+  }
+
+  /** As `compareWords`, in place: a view for each step would cost more than the search. */
+  #compare(record: number, words: readonly number[]): number {
+    for (let i = 0; i < 4; i++) {
+      const difference = (this.#records[record * RECORD_WORDS + i] ?? 0) - (words[i] ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return 0;
   }
 
   #nameOf(name: number): Hostname {
