@@ -49,6 +49,8 @@ export class ReplyReader {
   #measure(): void {
     const [findingBytes = 0, policyBytes = 0] = new Uint32Array(this.#head.buffer);
     this.#findings = new Uint8Array(findingBytes);
-    this.#policy = policyBytes === 0 ? null : new SharedArrayBuffer(policyBytes);
+    if (policyBytes === 0) return;
+    // Growable memory is mapped and unmapped as a whole; any other comes from a heap that keeps what is freed.
+    this.#policy = new SharedArrayBuffer(policyBytes, { maxByteLength: policyBytes });
   }
 }

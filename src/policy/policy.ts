@@ -1,4 +1,6 @@
 import type { IpAddress } from './address.ts';
+import { asciiText } from './ascii-text.ts';
+import { weightOf } from './collector-weight.ts';
 import type { EchMode, Mode, Ruling } from './decision.ts';
 import type { Hostname } from './hostname.ts';
 import { FLAG, RULE, SCALAR, type Sections, viewSections } from './layout.ts';
@@ -46,6 +48,8 @@ export class Policy {
   readonly sha256: string;
   /** Epoch milliseconds from which `observe` is `enforce`; null for never. */
   readonly observeUntilMs: number | null;
+  /** Held for the collector's sake only: see `weightOf`. */
+  readonly weight: ArrayBuffer | null;
   readonly #sections: Sections;
   readonly #sources: SourceIndex;
   readonly #mode: Mode;
@@ -59,6 +63,7 @@ export class Policy {
     const sections = viewSections(buffer);
     const { scalars } = sections;
     this.buffer = buffer;
+    this.weight = weightOf(buffer);
     this.#sections = sections;
     this.#sources = new SourceIndex(sections);
     this.#mode = scalars[SCALAR.mode] === 1 ? 'observe' : 'enforce';
@@ -176,6 +181,6 @@ export class Policy {
   }
 
   #text(offset: number, length: number): string {
-    return String.fromCharCode(...this.#sections.bytes.subarray(offset, offset + length));
+    return asciiText(this.#sections.bytes, offset, length);
   }
 }

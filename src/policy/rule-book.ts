@@ -1,4 +1,5 @@
 import { Cidr, IpAddress } from './address.ts';
+import { asciiText } from './ascii-text.ts';
 import { foldHostname, type Hostname } from './hostname.ts';
 import { hashName } from './label-hash.ts';
 import { CIDR, FLAG, GROUP, HOST, RULE, SCALAR, type Sections, TEXT, viewSections } from './layout.ts';
@@ -170,6 +171,6 @@ export class RuleBook {
   }
 
   #ascii(offset: number, length: number): string {
-    return String.fromCharCode(...this.#sections.bytes.subarray(offset, offset + length));
+    return asciiText(this.#sections.bytes, offset, length);
   }
 }
