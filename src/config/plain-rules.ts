@@ -255,7 +255,7 @@ class PlainReader {
 
   #skipComment(): void {
     for (let char = this.#char(); char !== NEWLINE; char = this.#char()) {
-      if (char < SPACE || char >= DELETE) throw new NotPlain();
+      if (char < SPACE) throw new NotPlain();
       this.#at++;
     }
   }

@@ -85,20 +85,17 @@ export class PolicyLoader {
         name: 'sallyport-policy',
         workerData: { job, heapMb: this.#heapMb } satisfies ThreadJob,
       });
-      let load: CompiledLoad | null = null;
+      // What a thread says that was told to give up is about its own end.
+      const settle = (load: CompiledLoad) => (this.#isClosed ? reject(new LoadCancelled()) : resolve(load));
       let fault = 'it did not say why';
-      thread.once('message', (answer: CompiledLoad) => {
-        load = answer;
-      });
+      thread.once('message', settle);
       thread.once('error', error => {
         fault = String(error);
       });
       thread.once('exit', () => {
-        this.#thread = null;
-        if (this.#isClosed) return reject(new LoadCancelled());
-        resolve(
-          load ?? loadFailure(job.path, `cannot be loaded: the loader ended: ${fault}`, 'load it again'),
-        );
+        if (this.#thread === thread) this.#thread = null;
+        if (this.#isClosed) reject(new LoadCancelled());
+        else resolve(loadFailure(job.path, `cannot be loaded: the loader ended: ${fault}`, 'load it again'));
       });
       this.#thread = thread;
     });

@@ -9,7 +9,7 @@ const parse = (text: string) => parseRules(text, 0, text.length);
 const PLAIN = [
   '- name: a\n  hosts: [a.com]\n',
   '- { name: a, hosts: [a.com, "*.b.com", \'**.c.com\'], ports: [443, 8443], allowPrivate: true }\n',
-  '  - name: a # the first\n    hosts:   # many\n      - a.com\n      - "*.b.com"   # quoted\n    action: deny\n',
+  '  - name: a # the first, für Zürich\n    hosts:   # many\n      - a.com\n      - "*.b.com"   # quoted\n    action: deny\n',
   '- name: a\n  hosts:\n  - a.com\n  - b.com\n\n# between\n  ports: [0, 65535]\n\n- name: b\n  presets: [ecr, docker-hub]\n',
   '  - name: s\n    s3: { buckets: [app, "team-*-logs"], regions: [us-east-1] }\n    from: [build, 10.40.0.0/16, 2001:db8::/32]\n',
   '-   name: wide\n    until: 2027-01-31\n    hosts: [ 1password.com , 3com.com ]\n    acceptPublicSuffix: false',
