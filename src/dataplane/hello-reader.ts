@@ -7,6 +7,7 @@ import {
   parseClientHello,
 } from '../tls-sni/index.ts';
 import type { FlowProtocol } from './events.ts';
+import { mayBeRequest } from './http-method.ts';
 
 /** RFC 8446 §4.1.2: a hello says at most TLS 1.2 here; drafts of TLS 1.3 said more. */
 const MAX_LEGACY_VERSION = 0x0303;
@@ -81,5 +82,5 @@ function unreadable(reason: 'not_tls' | 'hello_too_large', protocol: FlowProtoco
 
 /** What a client speaks that does not speak TLS. */
 function plainProtocol(opening: Uint8Array): FlowProtocol {
-  return parseRequestHead(opening).kind === 'malformed' ? 'tcp' : 'http';
+  return mayBeRequest(opening) && parseRequestHead(opening).kind !== 'malformed' ? 'http' : 'tcp';
 }

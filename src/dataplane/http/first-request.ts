@@ -1,8 +1,8 @@
-import { METHODS } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reason } from '../../policy/reason.ts';
 import { DEFAULT_HEAD_LIMITS, parseRequestHead, type RequestHeadResume } from '../../sniff/http-head.ts';
 import { type HttpRole, judgeRequest } from '../../sniff/http-request.ts';
+import { mayBeRequest } from '../http-method.ts';
 import { OpeningBuffer } from '../opening-buffer.ts';
 import type { Timers } from '../timers.ts';
 
@@ -59,13 +59,13 @@ export function readFirstRequest(options: FirstRequestOptions): () => void {
     switch (head.kind) {
       case 'need-more':
         resume = head.resume;
-        return;
+        return mayBeRequest(opening.view()) ? undefined : unreadable('malformed_request', 'method');
       case 'too-large':
         return unreadable('hello_too_large');
       case 'malformed':
         return unreadable('malformed_request', isHttp2Preface() ? 'http2-preface' : head.reason);
       case 'done': {
-        if (!METHODS.includes(head.method)) return unreadable('malformed_request', 'method');
+        if (!mayBeRequest(opening.view())) return unreadable('malformed_request', 'method');
         const judged = judgeRequest(head, role);
         if (judged.kind === 'malformed') return unreadable('malformed_request', judged.reason);
         return settle({ kind: 'readable', bytes: opening.take() });

@@ -38,6 +38,7 @@ describe('the life of a flow', () => {
   it('ends when the first head takes too long, however it drips', async () => {
     const rig = await rigWith({ settings: { helloTimeoutMs: 80 } });
     const client = await rig.dial();
+    await client.send('GET /');
     const drip = setInterval(() => client.socket.write('X'), 10);
     scope.defer(() => clearInterval(drip));
     await client.end();
