@@ -26,7 +26,11 @@ export class Site {
     const site: Site = new Site(
       answer ??
         ((request, response) => {
-          site.note(request).then(seen => response.end(JSON.stringify(seen)));
+          // A request that was broken off gets no answer.
+          site.note(request).then(
+            seen => response.end(JSON.stringify(seen)),
+            () => response.destroy(),
+          );
         }),
     );
     site.port = await listenOn(site.server);
