@@ -19,7 +19,7 @@ if (values.help) {
   process.stdout.write(HELP);
 } else {
   const section = await runPolicyScale({
-    rounds: values.quick ? 1 : 5,
+    rounds: values.quick ? 1 : 3,
     decisions: values.quick ? 10_000 : 1_000_000,
     swaps: values.quick ? 4 : 10,
     progress: text => process.stderr.write(`policies: ${text}\n`),
