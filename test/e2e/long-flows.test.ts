@@ -95,7 +95,8 @@ describePlanes('flows that take their time', dataplane => {
     }
     expect(await client.end()).toBe('reset');
     const { close } = await hasty.flow(client.port);
-    expect(close.duration_ms).toBeGreaterThanOrEqual(3 * IDLE_TIMEOUT_MS);
+    // The last byte went a moment before two timeouts were over.
+    expect(close.duration_ms).toBeGreaterThan(2.5 * IDLE_TIMEOUT_MS);
   });
 
   it.skipIf(process.platform !== 'linux')(
