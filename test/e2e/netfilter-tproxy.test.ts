@@ -1,13 +1,12 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { beforeAll, expect, it } from 'vitest';
-import { buildPlan } from '../../src/gateway/build-plan.ts';
 import { runChecks } from '../../src/gateway/checks.ts';
-import type { Plan } from '../../src/gateway/plan.ts';
 import { addRouting, removeRouting, routingFamilies } from '../../src/gateway/policy-routing.ts';
 import { renderNft } from '../../src/gateway/render.ts';
 import { buildRuleset } from '../../src/gateway/ruleset.ts';
 import { loadScript, removeScript } from '../../src/gateway/script.ts';
+import { listener as intercepted, planOf } from '../gateway/support.ts';
 import { REDIRECT_PORT, V4, V6 } from '../support/lab.ts';
 import { CURL } from '../support/lab-clients.ts';
 import { gatewayKernel, gatewayShell, loadText, NO_RULES, residue } from '../support/lab-netfilter.ts';
@@ -33,30 +32,10 @@ while True:
     client.close()
 `;
 
-const plan = planOf();
-
-function planOf(): Plan {
-  const built = buildPlan({
-    listeners: [
-      {
-        name: 'gw',
-        kind: 'transparent',
-        intercept: 'tproxy',
-        destination: 'resolve',
-        sourceAddress: 'own',
-        host: '::',
-        port: REDIRECT_PORT,
-        ports: [80, 443],
-        interfaces: ['lan'],
-      },
-    ],
-    except: [V4.attacker],
-    strict: false,
-    ownUid: null,
-  });
-  if (!built.ok) throw new Error(built.problems.join());
-  return built.plan;
-}
+const plan = planOf({
+  listeners: [intercepted({ port: REDIRECT_PORT, intercept: 'tproxy', interfaces: ['lan'] })],
+  except: [V4.attacker],
+});
 
 /** Packets that are dropped surface as nothing but time. */
 const waitingFor = (address: string) => ['--connect-timeout', '1', `http://${address}:443/`];

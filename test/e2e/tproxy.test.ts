@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildPlan } from '../../src/gateway/build-plan.ts';
 import { addRouting, routingFamilies } from '../../src/gateway/policy-routing.ts';
 import { renderNft } from '../../src/gateway/render.ts';
 import { buildRuleset } from '../../src/gateway/ruleset.ts';
 import { loadScript } from '../../src/gateway/script.ts';
+import { listener, planOf } from '../gateway/support.ts';
 import { REDIRECT_PORT, V4, V6 } from '../support/lab.ts';
 import { ACCESS_DENIED_ALERT, CURL } from '../support/lab-clients.ts';
 import { loadText } from '../support/lab-netfilter.ts';
@@ -16,27 +16,13 @@ describeInLab(
   'a transparent listener behind TPROXY',
   suite => {
     beforeAll(async () => {
-      const built = buildPlan({
+      const plan = planOf({
         listeners: [
-          {
-            name: 'gw',
-            kind: 'transparent',
-            intercept: 'tproxy',
-            destination: 'resolve',
-            sourceAddress: 'own',
-            host: '::',
-            port: REDIRECT_PORT,
-            ports: [443],
-            interfaces: ['lan'],
-          },
+          listener({ port: REDIRECT_PORT, intercept: 'tproxy', ports: [443], interfaces: ['lan'] }),
         ],
-        except: [],
-        strict: false,
-        ownUid: null,
       });
-      if (!built.ok) throw new Error(built.problems.join());
-      const rules = renderNft(buildRuleset(built.plan));
-      await loadText(suite.lab, loadScript(rules, addRouting(routingFamilies(built.plan))), 'sh');
+      const rules = renderNft(buildRuleset(plan));
+      await loadText(suite.lab, loadScript(rules, addRouting(routingFamilies(plan))), 'sh');
     });
 
     describe('with an address of its own towards upstreams', () => {
