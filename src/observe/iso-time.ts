@@ -8,7 +8,7 @@ export class IsoClock {
   #second = Number.NaN;
   #text = '';
 
-  /** The text up to the point before the milliseconds, which `millisecondsOf` has. */
+  /** The text up to and with the point before the milliseconds. */
   secondsOf(timeMs: number): string {
     const second = Math.floor(timeMs / 1_000);
     if (second !== this.#second) {
