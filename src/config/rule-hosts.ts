@@ -10,6 +10,7 @@ import type { PolicyVars } from './policy-vars.ts';
 import { PresetExpander } from './preset-hosts.ts';
 import type { PolicyPresets } from './presets.ts';
 import { readS3Rule } from './s3-rule.ts';
+import { writtenHosts } from './written-hosts.ts';
 
 /** Hosts of a rule that share their conditions. */
 export interface HostGroup {
@@ -73,20 +74,13 @@ export class RuleHosts {
   #named(file: PolicyFile, path: DocumentPath, input: RuleInput): Found[] {
     const { hosts = [], allowPrivate = false } = input;
     const ports = input.ports === undefined ? DEFAULT_PORTS : sortPorts(input.ports);
-    const places = file.source.rules[Number(path.at(-1))];
     const found: Found[] = [];
-    for (const [i, text] of hosts.entries()) {
-      const at = [...path, 'hosts', i];
-      const expansion = this.#vars.expand(text);
-      if (!expansion.ok) {
-        this.#findings.error(file, at, expansion.message, expansion.fix);
-        continue;
-      }
-      const position = file.source.lines.position(places?.hosts[i] ?? places?.offset ?? 0);
+    const context = { vars: this.#vars, findings: this.#findings };
+    for (const { index, at, position, texts } of writtenHosts(file, path, hosts, context)) {
       // From here on a host's index in the rule is not its index in the file.
-      const isShifted = found.length !== i || expansion.texts.length !== 1;
-      const place = isShifted ? { ...position, origin: { path: `hosts[${i}]`, preset: null } } : position;
-      for (const host of expansion.texts) {
+      const isShifted = found.length !== index || texts.length !== 1;
+      const place = isShifted ? { ...position, origin: { path: `hosts[${index}]`, preset: null } } : position;
+      for (const host of texts) {
         const parsed = parsePattern(host);
         if (!parsed.ok) {
           const { message, fix } = describePatternFault(parsed.fault, host);

@@ -8,6 +8,7 @@ import type { PolicyFile } from './policy-file.ts';
 import type { RuleInput } from './policy-schema.ts';
 import type { PolicyVars } from './policy-vars.ts';
 import { type HostGroup, sortPorts } from './rule-hosts.ts';
+import { writtenHosts } from './written-hosts.ts';
 
 /** Each name is asked for again and again for as long as the policy is in force. */
 const MAX_HOSTS = 1_000;
@@ -65,17 +66,10 @@ export class TcpDestinations {
 
   #hosts(file: PolicyFile, path: DocumentPath, hosts: readonly string[]) {
     const found: { pattern: HostPattern; place: HostPlace }[] = [];
-    const places = file.source.rules[Number(path.at(-1))];
-    for (const [i, text] of hosts.entries()) {
-      const at = [...path, 'hosts', i];
-      const expansion = this.#vars.expand(text);
-      if (!expansion.ok) {
-        this.#findings.error(file, at, expansion.message, expansion.fix);
-        continue;
-      }
-      const position = file.source.lines.position(places?.hosts[i] ?? places?.offset ?? 0);
-      const place = { ...position, origin: { path: `hosts[${i}]`, preset: null } };
-      for (const host of expansion.texts) {
+    const context = { vars: this.#vars, findings: this.#findings };
+    for (const { index, at, position, texts } of writtenHosts(file, path, hosts, context)) {
+      const place = { ...position, origin: { path: `hosts[${index}]`, preset: null } };
+      for (const host of texts) {
         const pattern = this.#name(file, at, host);
         if (pattern !== null) found.push({ pattern, place });
       }
