@@ -3,10 +3,8 @@ import type { Action } from '../policy/decision.ts';
 import type { Hostname } from '../policy/hostname.ts';
 import type { TcpRuling } from '../policy/policy.ts';
 import type { Reason } from '../policy/reason.ts';
-import type { ResolvedAddress } from '../resolve/resolver.ts';
 import type { ClientHello } from '../tls-sni/index.ts';
 import { type ClientRequest, RequestReader } from './client-request.ts';
-import { chooseDestination } from './destination.ts';
 import { type Attempt, Dial } from './dial.ts';
 import type { DialFailure, FlowEnd } from './events.ts';
 import { tlsAlert } from './farewell.ts';
@@ -15,6 +13,7 @@ import { HelloReader } from './hello-reader.ts';
 import { Judgement } from './judgement.ts';
 import type { Listener } from './listener.ts';
 import { OpeningBuffer } from './opening-buffer.ts';
+import { findRoute } from './route.ts';
 import type { Timer } from './timers.ts';
 import { TlsWatch } from './tls-watch.ts';
 import type { Endpoint, Wire } from './wire.ts';
@@ -22,8 +21,6 @@ import type { World } from './world.ts';
 
 /** In observe mode a client that says nothing for this long waits for the server to speak first. */
 const SILENCE_MS = 300;
-/** And a slow resolver is not waited for longer than this before the client's own choice is dialled. */
-const COMPARE_MS = 500;
 const NOTHING = new Uint8Array(0);
 
 type Stage = 'request' | 'hello' | 'resolving' | 'dialing' | 'relaying' | 'over';
@@ -64,7 +61,6 @@ export class Flow<A extends Attempt> {
   /** The address that the client itself chose. */
   #target: Endpoint | null;
   #addresses: readonly IpAddress[] | null = null;
-  #isCompared = false;
   #dial: Dial<A> | null = null;
 
   /** `onOver` is called once, right after the close record. */
@@ -317,87 +313,23 @@ export class Flow<A extends Attempt> {
     else this.#dialOut();
   }
 
-  /** Finds the addresses to dial and holds them against the destination guard, then goes on with `next`. */
+  /** Finds the addresses to dial, then goes on with `next`. */
   #resolve(next: () => void): void {
     this.#stage = 'resolving';
-    const chosen = this.#chosenByClient();
-    if (chosen !== null) {
-      return this.#compared(() =>
-        this.#guard([{ ip: chosen, guard: this.#world.guard.judge(chosen) }], next),
-      );
-    }
-    // Observing, with nowhere to forward to.
-    if (this.record.hostname === null) return this.#refuse();
-    this.#world.resolver.resolve(this.record.hostname, resolution => {
-      if (this.#stage !== 'resolving') return;
-      if (resolution.ok) {
-        this.#compare(resolution.addresses);
-        return this.#guard(resolution.addresses, next);
-      }
-      this.#judgement.giveUp('unresolvable');
-      this.#refuse();
-    });
-  }
-
-  /** The client's own choice of address, where that is the one to dial. */
-  #chosenByClient(): IpAddress | null {
-    const isTrusted =
-      this.#isTcp || (this.#listener.kind === 'transparent' && this.#listener.destination === 'original');
-    return isTrusted || this.#judgement.isObserving ? (this.#target?.ip ?? null) : null;
-  }
-
-  /** Before a client's own choice is dialled in observe mode: says whether enforcing would have dialled another address. */
-  #compared(next: () => void): void {
-    const { hostname } = this.record;
-    const isByName = this.#listener.kind === 'transparent' && !this.#isTcp && hostname !== null;
-    if (!isByName || !this.#judgement.isObserving) return next();
-    const goOn = () => {
-      if (this.#stage !== 'resolving' || this.#isCompared) return;
-      this.#isCompared = true;
-      patience.cancel();
-      next();
+    const route = {
+      listener: this.#listener,
+      world: this.#world,
+      judgement: this.#judgement,
+      record: this.record,
+      target: this.#target,
+      isTcp: this.#isTcp,
     };
-    const patience = this.#world.timers.after(COMPARE_MS, goOn);
-    this.#world.resolver.resolve(hostname, resolution => {
-      if (resolution.ok && !this.#isCompared) this.#compare(resolution.addresses);
-      goOn();
+    findRoute(route, addresses => {
+      if (this.#stage !== 'resolving') return;
+      if (addresses === null) return this.#refuse();
+      this.#addresses = addresses;
+      next();
     });
-  }
-
-  /** Notes whether the client's own choice is among the addresses of the name it gave. */
-  #compare(resolved: readonly ResolvedAddress[]): void {
-    const target = this.#target;
-    if (this.#listener.kind !== 'transparent' || target === null) return;
-    this.record.dstMismatch = !resolved.some(({ ip }) => ip.equals(target.ip));
-    const isVerified = this.#listener.destination === 'verify';
-    if (this.record.dstMismatch && isVerified && this.#judgement.isObserving)
-      this.#judgement.object('destination_mismatch', 'DENIED');
-  }
-
-  #guard(resolved: readonly ResolvedAddress[], next: () => void): void {
-    const known = this.#world.tcpAddresses();
-    const candidates = this.#judgement.withoutDenied(resolved, this.record.dstPort, known);
-    if (this.#judgement.isRefused) {
-      this.record.dstIp ??= resolved[0]?.ip ?? null;
-      return this.#refuse();
-    }
-    const destination = chooseDestination(candidates, {
-      allowPrivate: this.#judgement.allowsPrivate,
-      observing: this.#judgement.isObserving,
-      isOwn: ip => this.#world.guard.isOwn(ip, this.record.dstPort),
-      original:
-        this.#listener.kind === 'transparent' && this.#target !== null
-          ? { ip: this.#target.ip, mode: this.#listener.destination }
-          : null,
-    });
-    if (!destination.ok) {
-      this.record.dstIp ??= candidates[0]?.ip ?? null;
-      this.#judgement.forbid(destination.reason, 'DENIED');
-      return this.#refuse();
-    }
-    if (destination.onlyObserved) this.#judgement.object('destination_forbidden', 'DENIED');
-    this.#addresses = destination.addresses;
-    next();
   }
 
   /** Tells the client of an explicit listener to go ahead; nothing is dialled before its hello was judged too. */
