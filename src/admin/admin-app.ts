@@ -38,7 +38,9 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     return method === 'PUT' && path === '/api/v1/policy' ? policyLimit(context, next) : limit(context, next);
   });
 
-  app.get('/-/healthy', context => context.text('ok\n'));
+  app.get('/-/healthy', context =>
+    daemon.isHealthy() ? context.text('ok\n') : context.text('no data plane worker serves\n', 503),
+  );
   app.get('/-/ready', context =>
     daemon.isReady() ? context.text('ready\n') : context.text(`${daemon.status().state}\n`, 503),
   );

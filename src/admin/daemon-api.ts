@@ -76,6 +76,8 @@ export type ExplainQuestion = Omit<TcpQuery, 'nowMs'>;
 export interface DaemonApi {
   readonly changes: PolicyChanges;
   readonly audit: Pick<AuditTrail, 'record'>;
+  /** Whether flows are served, or will be in a moment: one worker is enough. */
+  isHealthy(): boolean;
   isReady(): boolean;
   status(): Status;
   /** The visited sites that pass the filter, in the order first seen. */

@@ -239,7 +239,8 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'healthcheck',
     summary: 'exit with 0 when the daemon is healthy',
-    details: 'For container health checks. A broken policy file or an unreachable upstream is not unhealthy.',
+    details:
+      'For container health checks. One worker that serves is enough; a broken policy file or an unreachable upstream is not unhealthy.',
     options: [{ flags: '--ready', description: 'ask for readiness instead: listening, not draining' }, ADMIN],
     load: async () => (await import('./commands/healthcheck.ts')).healthcheck,
   },

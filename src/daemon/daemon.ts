@@ -48,6 +48,7 @@ import { PolicyStore } from './policy-store.ts';
 import { startDataPlane } from './select-plane.ts';
 import { inSlices } from './slices.ts';
 import { TcpNames } from './tcp-names.ts';
+import { workerDeaths } from './worker-deaths.ts';
 
 /** How long one direction of a flow may stay silent after the other has ended. */
 const HALF_CLOSED_TIMEOUT_MS = 60_000;
@@ -183,8 +184,12 @@ export class Daemon implements DaemonApi {
     await this.#admin?.close();
   }
 
+  isHealthy(): boolean {
+    return this.#state !== 'ready' || this.#isServing;
+  }
+
   isReady(): boolean {
-    return this.#state === 'ready';
+    return this.#state === 'ready' && this.#isServing;
   }
 
   status(): Status {
@@ -279,6 +284,10 @@ export class Daemon implements DaemonApi {
     this.#hints.use(new PresetHints(shipped.presets.values(), presets));
   }
 
+  get #isServing(): boolean {
+    return (this.#plane?.servingWorkers ?? 0) > 0;
+  }
+
   #startPlane(adminAddress: SocketAddress, onFatal: (error: Error) => void): Promise<DataPlane> {
     const { listeners, limits, destinations, onDeny, onPolicyChange, workers, dataplane, log } = this.#config;
     const collector = new Collector({
@@ -302,6 +311,7 @@ export class Daemon implements DaemonApi {
           collector.collect(report);
           this.#hints.add(report.tally.sites, Date.now());
         },
+        onWorkerDeath: workerDeaths(this.log, this.#metrics),
         onFatal,
         onFallback: cause =>
           this.log.warn(`epoll cannot be had, using the portable data plane: ${cause}`, {

@@ -1,4 +1,5 @@
 import type { DataPlane, DataPlaneOptions } from '../dataplane/data-plane.ts';
+import type { WorkerDeath } from '../dataplane/worker-death.ts';
 import { type Report, Reporter, type ReporterSettings } from '../observe/reporter.ts';
 
 export interface PlaneChoice {
@@ -6,6 +7,8 @@ export interface PlaneChoice {
   readonly workers: number;
   readonly reporter: ReporterSettings;
   readonly onReport: (report: Report) => void;
+  readonly onWorkerDeath: (death: WorkerDeath) => void;
+  /** The data plane has failed: it is not to be trusted any more. */
   readonly onFatal: (error: Error) => void;
   /** Hears why `auto` could not take epoll. */
   readonly onFallback: (cause: unknown) => void;
@@ -13,7 +16,7 @@ export interface PlaneChoice {
 
 /** Starts the data plane that the configuration asks for; `auto` is epoll where it can be had. Throws ListenError. */
 export async function startDataPlane(choice: PlaneChoice, options: DataPlaneOptions): Promise<DataPlane> {
-  const { kind, workers, reporter, onReport, onFatal, onFallback } = choice;
+  const { kind, workers, reporter, onReport, onWorkerDeath, onFatal, onFallback } = choice;
   if (kind !== 'portable') {
     const { loadFfi } = await import('../dataplane/epoll/libc.ts');
     const ffi = attempt(loadFfi);
@@ -27,6 +30,7 @@ export async function startDataPlane(choice: PlaneChoice, options: DataPlaneOpti
         programSettings: reporter,
         reporter: new Reporter(reporter),
         onReport,
+        onWorkerDeath,
         onFatal,
       });
     }

@@ -45,6 +45,20 @@ export class Counters {
     };
   }
 
+  /** A worker is no more: it has no open flows. What it relayed stays counted. */
+  forget(index: number): void {
+    const width = OPEN + this.#listeners;
+    this.#cells.fill(0, index * width + OPEN, (index + 1) * width);
+  }
+
+  /** Open flows of one worker. */
+  openFlowsOf(index: number): number {
+    const width = OPEN + this.#listeners;
+    return this.#cells
+      .subarray(index * width + OPEN, (index + 1) * width)
+      .reduce((sum, open) => sum + open, 0);
+  }
+
   bytes(): { out: number; in: number } {
     return { out: this.#sum(OUT), in: this.#sum(IN) };
   }

@@ -37,6 +37,8 @@ export interface DataPlaneOptions {
 export interface DataPlane {
   readonly kind: 'epoll' | 'portable';
   readonly workers: number;
+  /** How many of them accept now: fewer while one that has died is started again. */
+  readonly servingWorkers: number;
   readonly flowLimit: number;
   /** Where it really listens: a configured port 0 has become a number. */
   readonly listening: readonly { readonly name: string; readonly address: Endpoint }[];

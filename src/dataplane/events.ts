@@ -4,7 +4,10 @@ import type { Reason } from '../policy/reason.ts';
 /** What the client spoke when it was judged; `connect` and `socks5` only where no inner protocol was seen. */
 export type FlowProtocol = 'tls' | 'http' | 'connect' | 'socks5' | 'tcp' | 'unknown';
 
-/** How a flow ended. `refused`: the decision was deny; `name_mismatch`: cut because a later hello named another host. */
+/**
+ * How a flow ended. `refused`: the decision was deny; `name_mismatch`: cut because a later hello named another host;
+ * `worker_died`: a fault ended the thread that served it.
+ */
 export type FlowEnd =
   | 'client_fin'
   | 'server_fin'
@@ -14,6 +17,7 @@ export type FlowEnd =
   | 'dial_failed'
   | 'drained'
   | 'policy_changed'
+  | 'worker_died'
   | 'refused'
   | 'name_mismatch';
 

@@ -5,7 +5,7 @@ import type { FlowEnd } from './events.ts';
 import { Flow, type Unjudged } from './flow.ts';
 import type { FlowRecorder } from './flow-recorder.ts';
 import type { Listener } from './listener.ts';
-import type { SourceCounts } from './source-counts.ts';
+import type { WorkerSources } from './source-counts.ts';
 import type { Wire } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -25,7 +25,7 @@ export interface FlowTableOptions {
   /** All workers' numbers, for the limit, and this worker's. */
   readonly counters: Counters;
   readonly own: WorkerCounters;
-  readonly sources: SourceCounts;
+  readonly sources: WorkerSources;
   readonly flowLimit: number;
   readonly flowsPerSource: number;
 }

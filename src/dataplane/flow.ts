@@ -144,7 +144,7 @@ export class Flow<A extends Attempt> {
     if (!this.record.isDecided) {
       if (this.wantsBytes) this.#sniffed();
       if (end === 'policy_changed') this.#judgeAnew();
-      else this.#judgement.giveUp(end === 'drained' ? 'drained' : 'client_closed');
+      else this.#judgement.giveUp(end === 'client_reset' ? 'client_closed' : 'drained');
       this.#decide('deny');
     }
     this.#wire.reset();

@@ -5,83 +5,144 @@ const BUCKETS = 4096;
 const SEED = 0;
 const FIRST_BUCKET = 1;
 const SLOTS = 16;
-const SLOT_CELLS = 5;
-const BUCKET_CELLS = 1 + SLOTS * SLOT_CELLS;
+const ADDRESS_CELLS = 4;
+const UNLOCKED = 0;
+/** Who locks a bucket to forget a worker; a worker locks with its index and one. */
+const FORGETTING = -1;
+
+/** One worker's part in `SourceCounts`. */
+export interface WorkerSources {
+  /** Counts one more flow of `source` unless all workers together have `limit` of it already. */
+  tryOpen(source: IpAddress, limit: number): boolean;
+  /** Takes back what `tryOpen` counted. */
+  close(source: IpAddress): void;
+}
 
 /**
  * Open flows per source address, exact over all workers. A set-associative table in shared memory: an address hashes
- * to a bucket of 16 slots (four address words and a count), guarded by a spin lock that is held for some tens of
- * nanoseconds. A bucket full of other sources refuses newcomers, which only a flood of addresses can bring about.
+ * to a bucket of 16 slots (four address words and a count for each worker), guarded by a spin lock that is held for some
+ * tens of nanoseconds. A bucket full of other sources refuses newcomers, which only a flood of addresses can bring about.
  */
 export class SourceCounts {
   readonly buffer: SharedArrayBuffer;
   readonly #cells: Int32Array;
+  readonly #workers: number;
+  readonly #slotCells: number;
+  readonly #bucketCells: number;
 
-  constructor(buffer = seededTable()) {
+  private constructor(buffer: SharedArrayBuffer, workers: number) {
     this.buffer = buffer;
     this.#cells = new Int32Array(buffer);
+    this.#workers = workers;
+    this.#slotCells = slotCells(workers);
+    this.#bucketCells = bucketCells(workers);
   }
 
-  /** Counts one more flow of `source` unless it has `limit` already. */
-  tryOpen(source: IpAddress, limit: number): boolean {
-    return this.#locked(source, bucket => {
-      const slot = this.#find(bucket, source) ?? this.#claim(bucket, source);
-      if (slot === null) return false;
-      const count = this.#cells[slot] ?? 0;
-      if (count >= limit) return false;
-      this.#cells[slot] = count + 1;
-      return true;
-    });
+  /** An empty table, seeded, so that nobody can choose addresses that fill another source's bucket. */
+  static create(workers: number): SourceCounts {
+    const cells = FIRST_BUCKET + BUCKETS * bucketCells(workers);
+    const buffer = new SharedArrayBuffer(cells * Int32Array.BYTES_PER_ELEMENT);
+    new Int32Array(buffer)[SEED] = randomInt(2 ** 31);
+    return new SourceCounts(buffer, workers);
   }
 
-  /** Takes back what `tryOpen` counted. */
-  close(source: IpAddress): void {
-    this.#locked(source, bucket => {
-      const slot = this.#find(bucket, source);
-      if (slot !== null) this.#cells[slot] = (this.#cells[slot] ?? 1) - 1;
-      return true;
-    });
+  /** A view of the same table in another thread. */
+  static view(buffer: SharedArrayBuffer, workers: number): SourceCounts {
+    return new SourceCounts(buffer, workers);
   }
 
-  #locked(source: IpAddress, act: (bucket: number) => boolean): boolean {
-    const bucket = FIRST_BUCKET + (hash(source, this.#cells[SEED] ?? 0) % BUCKETS) * BUCKET_CELLS;
-    while (Atomics.compareExchange(this.#cells, bucket, 0, 1) !== 0);
+  /** The part of one worker, for it alone to use. */
+  worker(index: number): WorkerSources {
+    return {
+      tryOpen: (source, limit) =>
+        this.#locked(source, index + 1, bucket => this.#tryOpen(bucket, source, limit, index)),
+      close: source => this.#locked(source, index + 1, bucket => this.#close(bucket, source, index)),
+    };
+  }
+
+  /** A worker is no more, wherever it was when it died: it has no flows, and holds no lock. */
+  forget(index: number): void {
+    for (let i = 0; i < BUCKETS; i++) {
+      const bucket = FIRST_BUCKET + i * this.#bucketCells;
+      Atomics.compareExchange(this.#cells, bucket, index + 1, UNLOCKED);
+      this.#lock(bucket, FORGETTING);
+      for (let slot = 0; slot < SLOTS; slot++) this.#cells[this.#count(this.#slot(bucket, slot), index)] = 0;
+      Atomics.store(this.#cells, bucket, UNLOCKED);
+    }
+  }
+
+  #tryOpen(bucket: number, source: IpAddress, limit: number, worker: number): boolean {
+    const slot = this.#find(bucket, source) ?? this.#claim(bucket, source);
+    if (slot === null || this.#total(slot) >= limit) return false;
+    const cell = this.#count(slot, worker);
+    this.#cells[cell] = (this.#cells[cell] ?? 0) + 1;
+    return true;
+  }
+
+  #close(bucket: number, source: IpAddress, worker: number): void {
+    const slot = this.#find(bucket, source);
+    if (slot === null) return;
+    const cell = this.#count(slot, worker);
+    this.#cells[cell] = Math.max(0, (this.#cells[cell] ?? 0) - 1);
+  }
+
+  #locked<T>(source: IpAddress, locker: number, act: (bucket: number) => T): T {
+    const bucket = FIRST_BUCKET + (hash(source, this.#cells[SEED] ?? 0) % BUCKETS) * this.#bucketCells;
+    this.#lock(bucket, locker);
     const result = act(bucket);
-    Atomics.store(this.#cells, bucket, 0);
+    Atomics.store(this.#cells, bucket, UNLOCKED);
     return result;
+  }
+
+  #lock(bucket: number, locker: number): void {
+    while (Atomics.compareExchange(this.#cells, bucket, UNLOCKED, locker) !== UNLOCKED);
   }
 
   /** The slot that counts `source`, if it has open flows. */
   #find(bucket: number, source: IpAddress): number | null {
     return this.#search(
       bucket,
-      slot =>
-        (this.#cells[slot] ?? 0) > 0 &&
-        source.words.every((word, i) => this.#cells[slot + 1 + i] === (word | 0)),
+      slot => source.words.every((word, i) => this.#cells[slot + i] === (word | 0)) && this.#total(slot) > 0,
     );
   }
 
   #claim(bucket: number, source: IpAddress): number | null {
-    const slot = this.#search(bucket, candidate => this.#cells[candidate] === 0);
-    if (slot !== null) this.#cells.set(source.words, slot + 1);
+    const slot = this.#search(bucket, candidate => this.#total(candidate) === 0);
+    if (slot !== null) this.#cells.set(source.words, slot);
     return slot;
   }
 
   #search(bucket: number, matches: (slot: number) => boolean): number | null {
     for (let i = 0; i < SLOTS; i++) {
-      const slot = bucket + 1 + i * SLOT_CELLS;
+      const slot = this.#slot(bucket, i);
       if (matches(slot)) return slot;
     }
     return null;
   }
+
+  /** Open flows over all workers. */
+  #total(slot: number): number {
+    let total = 0;
+    for (let worker = 0; worker < this.#workers; worker++)
+      total += this.#cells[this.#count(slot, worker)] ?? 0;
+    return total;
+  }
+
+  #slot(bucket: number, index: number): number {
+    return bucket + 1 + index * this.#slotCells;
+  }
+
+  #count(slot: number, worker: number): number {
+    return slot + ADDRESS_CELLS + worker;
+  }
 }
 
-/** Seeded, so that nobody can choose addresses that fill another source's bucket. */
-function seededTable(): SharedArrayBuffer {
-  const cells = FIRST_BUCKET + BUCKETS * BUCKET_CELLS;
-  const buffer = new SharedArrayBuffer(cells * Int32Array.BYTES_PER_ELEMENT);
-  new Int32Array(buffer)[SEED] = randomInt(2 ** 31);
-  return buffer;
+function slotCells(workers: number): number {
+  return ADDRESS_CELLS + workers;
+}
+
+function bucketCells(workers: number): number {
+  return 1 + SLOTS * slotCells(workers);
 }
 
 function hash(source: IpAddress, seed: number): number {

@@ -75,6 +75,7 @@ export class Metrics {
   readonly #reloads: Counter<'result'>;
   readonly #limitRejections: Counter<'limit'>;
   readonly #logSuppressed: Counter;
+  readonly #workerRestarts: Counter;
 
   constructor({
     version,
@@ -165,6 +166,11 @@ export class Metrics {
       labelNames: ['limit'],
       registers,
     });
+    this.#workerRestarts = new Counter({
+      name: 'sallyport_worker_restarts_total',
+      help: 'Data plane workers that died and were started again',
+      registers,
+    });
     this.#registerSources();
 
     for (const cause of DIAL_FAILURES) this.#dialFailures.inc({ cause }, 0);
@@ -216,6 +222,11 @@ export class Metrics {
   /** `count` connections were refused before they were flows; decisions count themselves. */
   limitReached(limit: Limit, count = 1): void {
     this.#limitRejections.inc({ limit }, count);
+  }
+
+  /** A worker of the data plane has died and is started again. */
+  workerRestarted(): void {
+    this.#workerRestarts.inc();
   }
 
   /** The exposition, as `GET /metrics` answers it. */

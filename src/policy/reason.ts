@@ -7,7 +7,7 @@ export const REASONS = {
   rule_denied: 'a deny rule matches',
   no_hostname: 'the client named no host (no SNI, or an IP literal as the CONNECT or SOCKS target)',
   client_closed: 'the client left before it had named a host',
-  drained: 'the daemon stopped before the client had named a host',
+  drained: 'the daemon, or the worker of the flow, ended before the client had named a host',
   malformed_hello: 'the TLS ClientHello breaks its grammar, or names a host in a form that is no hostname',
   malformed_request: 'the HTTP or SOCKS request breaks its grammar',
   hello_timeout: 'the client did not finish its hello or request in time (limits.helloTimeout)',

@@ -42,6 +42,15 @@ describe('what the admin HTTP answers', () => {
     expect(await ask({ path: '/-/healthy' }, { daemon })).toMatchObject({ status: 200, text: 'ok\n' });
   });
 
+  it('is not healthy when nothing serves', async () => {
+    const daemon = new FakeDaemon();
+    daemon.healthy = false;
+    expect(await ask({ path: '/-/healthy' }, { daemon })).toMatchObject({
+      status: 503,
+      text: 'no data plane worker serves\n',
+    });
+  });
+
   it.each([
     ['ready', 200],
     ['starting', 503],

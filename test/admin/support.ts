@@ -135,6 +135,12 @@ export class FakeDaemon implements DaemonApi {
   readonly questions: string[] = [];
   metricsFault: Error | null = null;
 
+  healthy = true;
+
+  isHealthy(): boolean {
+    return this.healthy;
+  }
+
   isReady(): boolean {
     return this.current.state === 'ready';
   }

@@ -28,6 +28,22 @@ describe('Counters', () => {
     expect(counters.bytes()).toEqual({ out: 2 ** 40 + 1, in: 2 ** 40 + 1 });
   });
 
+  it('forgets the open flows of a worker that died, and keeps what it relayed', () => {
+    const counters = Counters.create(2, 2);
+    const [dead, alive] = [counters.worker(0), counters.worker(1)];
+    dead.opened(0);
+    dead.opened(1);
+    dead.moved(10, 20);
+    alive.opened(1);
+    expect([counters.openFlowsOf(0), counters.openFlowsOf(1)]).toEqual([2, 1]);
+    counters.forget(0);
+    expect([counters.openFlows(0), counters.openFlows(1), counters.bytes()]).toEqual([
+      0,
+      1,
+      { out: 10, in: 20 },
+    ]);
+  });
+
   it('sums over workers and listeners as plain numbers do', () => {
     const action = fc.record({
       worker: fc.nat(2),

@@ -39,7 +39,7 @@ class TableWire extends FakeWire implements FlowWire<FakeAttempt> {
 
 function tableOf(
   limits: { flowLimit?: number; flowsPerSource?: number },
-  shared = { counters: Counters.create(2, 2), sources: new SourceCounts() },
+  shared = { counters: Counters.create(2, 2), sources: SourceCounts.create(2).worker(0) },
 ) {
   const decisions: DecisionEvent[] = [];
   const guard = makeGuard({ allow: [], deny: [] }, []);
@@ -133,7 +133,7 @@ describe('FlowTable', () => {
   });
 
   it('does not count a flow that the flow limit refused against its source', () => {
-    const shared = { counters: Counters.create(2, 2), sources: new SourceCounts() };
+    const shared = { counters: Counters.create(2, 2), sources: SourceCounts.create(2).worker(0) };
     const { serve } = tableOf({ flowLimit: 1, flowsPerSource: 1 }, shared);
     const first = serve('192.0.2.1');
     serve('192.0.2.2');

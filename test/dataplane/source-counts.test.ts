@@ -9,34 +9,57 @@ const B = ip('2001:db8::1');
 
 describe('SourceCounts', () => {
   it('opens up to the limit, and again after one has closed', () => {
-    const counts = new SourceCounts();
+    const counts = SourceCounts.create(2).worker(0);
     expect([counts.tryOpen(A, 2), counts.tryOpen(A, 2), counts.tryOpen(A, 2)]).toEqual([true, true, false]);
     counts.close(A);
     expect([counts.tryOpen(A, 2), counts.tryOpen(A, 2)]).toEqual([true, false]);
   });
 
   it('counts sources apart', () => {
-    const counts = new SourceCounts();
+    const counts = SourceCounts.create(2).worker(0);
     expect([counts.tryOpen(A, 1), counts.tryOpen(B, 1), counts.tryOpen(A, 1)]).toEqual([true, true, false]);
   });
 
   it('takes an IPv4 source and its IPv4-mapped form for one', () => {
-    const counts = new SourceCounts();
+    const counts = SourceCounts.create(2).worker(0);
     counts.tryOpen(A, 1);
     expect(counts.tryOpen(ip('::ffff:192.0.2.1'), 1)).toBe(false);
   });
 
-  it('is one table for all views of the same buffer', () => {
-    const counts = new SourceCounts();
-    counts.tryOpen(A, 1);
-    const elsewhere = new SourceCounts(counts.buffer);
-    expect(elsewhere.tryOpen(A, 1)).toBe(false);
+  it('is one table for all workers, each with a part of its own', () => {
+    const table = SourceCounts.create(2);
+    const [here, elsewhere] = [table.worker(0), SourceCounts.view(table.buffer, 2).worker(1)];
+    here.tryOpen(A, 2);
+    expect([elsewhere.tryOpen(A, 2), elsewhere.tryOpen(A, 2)]).toEqual([true, false]);
     elsewhere.close(A);
-    expect(counts.tryOpen(A, 1)).toBe(true);
+    expect([here.tryOpen(A, 2), elsewhere.tryOpen(A, 2)]).toEqual([true, false]);
+  });
+
+  it('forgets the flows of a worker that died, and nobody else’s', () => {
+    const table = SourceCounts.create(2);
+    const [dead, alive] = [table.worker(0), table.worker(1)];
+    for (const source of [A, A, B]) dead.tryOpen(source, 9);
+    alive.tryOpen(A, 9);
+    table.forget(0);
+    expect([alive.tryOpen(A, 2), alive.tryOpen(A, 2)]).toEqual([true, false]);
+    expect([dead.tryOpen(B, 1), dead.tryOpen(B, 1)]).toEqual([true, false]);
+  });
+
+  it('takes the locks from a worker that died with one', () => {
+    const table = SourceCounts.create(2);
+    const cells = new Int32Array(table.buffer);
+    const [dead, alive] = [table.worker(0), table.worker(1)];
+    dead.tryOpen(A, 1);
+    // Each bucket's first cell is its lock: free ones and others' are left alone.
+    const locks = cells.length - 1;
+    const width = locks / 4_096;
+    for (let bucket = 1; bucket < cells.length; bucket += width) cells[bucket] = 1;
+    table.forget(0);
+    expect(alive.tryOpen(A, 1)).toBe(true);
   });
 
   it('does nothing when a source without flows is closed', () => {
-    const counts = new SourceCounts();
+    const counts = SourceCounts.create(2).worker(0);
     counts.close(A);
     expect([counts.tryOpen(A, 1), counts.tryOpen(A, 1)]).toEqual([true, false]);
   });
@@ -48,7 +71,7 @@ describe('SourceCounts', () => {
       limit: fc.integer({ min: 1, max: 3 }),
       open: fc.boolean(),
     });
-    const counts = new SourceCounts();
+    const counts = SourceCounts.create(2).worker(0);
     fc.assert(
       fc.property(fc.array(action, { maxLength: 80 }), actions => {
         const model = new Map<number, number>();
@@ -69,7 +92,7 @@ describe('SourceCounts', () => {
   });
 
   it('refuses newcomers to a full bucket, keeps counting those in it, and takes newcomers once there is room', () => {
-    const counts = new SourceCounts();
+    const counts = SourceCounts.create(2).worker(0);
     const admitted: IpAddress[] = [];
     let refused: IpAddress | null = null;
     // 65 536 slots in all: before so many sources have been tried, some bucket of 16 is full.

@@ -10,6 +10,8 @@ export interface EgressOptions {
   /** More keys of sallyport.yaml. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: NodeJS.ProcessEnv;
+  /** After `node`. */
+  readonly nodeArgs?: readonly string[];
 }
 
 /** A policy that allows allowed.example on one port, by a rule of that name. */

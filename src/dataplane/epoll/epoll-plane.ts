@@ -1,7 +1,6 @@
 import { getSystemErrorName } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import type { Policy } from '../../policy/policy.ts';
-import type { TcpAddresses } from '../../policy/tcp-addresses.ts';
+import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { Counters } from '../counters.ts';
 import {
   type DataPlane,
@@ -18,27 +17,18 @@ import { SourceCounts } from '../source-counts.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
 import { type Libc, loadFfi, openEventFd, SystemCallError } from './libc.ts';
 import { MainFlows } from './main-flows.ts';
-import { type FromWorker, type ToWorker, toPlain, type WorkerSetup } from './messages.ts';
 import { localAddress, openListener } from './sockets.ts';
+import { type KeptWorkerOptions, WorkerKeeper } from './worker-keeper.ts';
 
-/** Flows leave little that lives on, so a small young generation collects as fast as a large one. */
-const YOUNG_GENERATION_MB = 12;
 /** A worker that has been told to end and does not is terminated. */
 const STOP_GRACE_MS = 2_000;
 
 /** `R` is what the workers' observers report. */
-export interface EpollPlaneOptions<R> extends DataPlaneOptions {
+export interface EpollPlaneOptions<R> extends DataPlaneOptions, KeptWorkerOptions<R> {
   /** Threads. */
   readonly workers: number;
-  /** The program of a worker thread: it runs a WorkerLoop with the setup that it finds in `workerData.setup`. */
-  readonly program: URL;
-  /** What the program finds in `workerData.settings`. Plain data. */
-  readonly programSettings: unknown;
   /** Observes the flows that the main thread serves. */
   readonly reporter: FlowReporter<R>;
-  readonly onReport: (report: R) => void;
-  /** A worker has died: the data plane no longer serves. */
-  readonly onFatal: (error: Error) => void;
 }
 
 /** Starts the data plane of Linux: worker threads over raw system calls. Throws ListenError, or when there is no FFI. */
@@ -55,16 +45,23 @@ class EpollPlane<R> implements DataPlane {
   readonly flowLimit: number;
   readonly listening: readonly { name: string; address: Endpoint }[];
   readonly #counters: Counters;
-  readonly #threads: Thread<R>[] = [];
+  readonly #keepers: readonly WorkerKeeper<R>[];
   readonly #main: MainFlows<R>;
+  #policy: Policy;
+  #tcpAddresses: TcpAddresses = TcpAddresses.none();
 
   constructor(libc: Libc, options: EpollPlaneOptions<R>) {
     this.workers = options.workers;
     this.flowLimit = options.flowLimit === 'auto' ? affordableFlows() : options.flowLimit;
-    this.#counters = Counters.create(options.workers + 1, options.listeners.length);
+    this.#policy = options.policy;
+    // One part more, for the main thread.
+    const threads = options.workers + 1;
+    const counters = Counters.create(threads, options.listeners.length);
+    const sources = SourceCounts.create(threads);
+    this.#counters = counters;
     const sockets = bindAll(libc, options);
     this.listening = sockets.map(({ name, address }) => ({ name, address }));
-    const sources = new SourceCounts();
+    const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const shared = {
       settings: options.settings,
       flowLimit: this.flowLimit,
@@ -73,56 +70,70 @@ class EpollPlane<R> implements DataPlane {
       ownListeners: [...this.listening.map(({ address }) => address), ...options.ownAddresses].map(
         ({ ip, port }) => ({ ip: ip.toString(), port }),
       ),
-      policy: options.policy.buffer,
-      counters: this.#counters.buffer,
+      counters: counters.buffer,
       sources: sources.buffer,
+      threads,
+      stop,
     };
-    const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    process.once('exit', () => {
-      // The process waits for its threads, and a thread inside epoll_wait cannot be interrupted.
-      Atomics.store(new Int32Array(stop), 0, 1);
-      for (const thread of this.#threads) thread.wake();
-    });
-    const run = newRunId();
     this.#main = new MainFlows(libc, options, {
-      counters: this.#counters,
-      own: this.#counters.worker(options.workers),
-      sources,
+      counters,
+      own: counters.worker(options.workers),
+      sources: sources.worker(options.workers),
       flowLimit: this.flowLimit,
       ownListeners: shared.ownListeners,
-      flowIdPrefix: `${run}${options.workers.toString(36)}-`,
+      flowIdPrefix: `${newRunId()}-`,
     });
-    for (let index = 0; index < options.workers; index++) {
+    this.#keepers = Array.from({ length: options.workers }, (_, index) => {
       const listeners = options.listeners.map(({ listener }, i) => ({
         listener,
         fd: sockets[i]?.fds[index] ?? -1,
       }));
       const wakeFd = openEventFd(libc);
-      this.#threads.push(
-        new Thread(libc, options, this.#main, {
+      return new WorkerKeeper(options, {
+        index,
+        wakeFd,
+        listeningFds: listeners.map(({ fd }) => fd),
+        libc,
+        main: this.#main,
+        counters,
+        sources,
+        setup: descriptors => ({
           ...shared,
           index,
           listeners,
           wakeFd,
-          stop,
-          flowIdPrefix: `${run}${index.toString(36)}-`,
+          descriptors,
+          policy: this.#policy.buffer,
+          tcpAddresses: this.#tcpAddresses.buffer,
+          flowIdPrefix: `${newRunId()}-`,
         }),
-      );
-    }
+      });
+    });
+    process.once('exit', () => {
+      // The process waits for its threads, and a thread inside epoll_wait cannot be interrupted.
+      Atomics.store(new Int32Array(stop), 0, 1);
+      for (const keeper of this.#keepers) keeper.wake();
+    });
   }
 
   /** Resolves when every worker accepts. */
   async serving(): Promise<void> {
-    await Promise.all(this.#threads.map(thread => thread.serving));
+    await Promise.all(this.#keepers.map(keeper => keeper.serving));
+  }
+
+  get servingWorkers(): number {
+    return this.#keepers.filter(({ isServing }) => isServing).length;
   }
 
   setPolicy(policy: Policy): void {
-    for (const thread of this.#threads) thread.tell({ type: 'policy', buffer: policy.buffer });
+    this.#policy = policy;
+    for (const keeper of this.#keepers) keeper.tell({ type: 'policy', buffer: policy.buffer });
     this.#main.setPolicy(policy);
   }
 
   setTcpAddresses(addresses: TcpAddresses): void {
-    for (const thread of this.#threads) thread.tell({ type: 'tcpAddresses', buffer: addresses.buffer });
+    this.#tcpAddresses = addresses;
+    for (const keeper of this.#keepers) keeper.tell({ type: 'tcpAddresses', buffer: addresses.buffer });
     this.#main.setTcpAddresses(addresses);
   }
 
@@ -135,99 +146,19 @@ class EpollPlane<R> implements DataPlane {
   }
 
   async drain(timeoutMs: number): Promise<void> {
-    const tellAll = (type: 'drain' | 'abandon') => {
-      for (const thread of this.#threads) thread.tell({ type });
-    };
-    tellAll('drain');
+    for (const keeper of this.#keepers) keeper.drain();
     this.#main.drain();
     const abandon = setTimeout(() => {
-      tellAll('abandon');
+      for (const keeper of this.#keepers) keeper.tell({ type: 'abandon' });
       this.#main.abandonAll();
     }, timeoutMs);
     const terminate = setTimeout(() => {
-      for (const thread of this.#threads) thread.terminate();
+      for (const keeper of this.#keepers) keeper.terminate();
     }, timeoutMs + STOP_GRACE_MS);
-    await Promise.all(this.#threads.map(thread => thread.exited));
+    await Promise.all(this.#keepers.map(keeper => keeper.ended));
     clearTimeout(abandon);
     clearTimeout(terminate);
     this.#main.finish();
-  }
-}
-
-/** The main thread's end of one worker. */
-class Thread<R> {
-  /** Resolves once the thread accepts; never when it dies before, which `onFatal` hears. */
-  readonly serving: Promise<void>;
-  readonly exited: Promise<unknown>;
-  readonly #libc: Libc;
-  readonly #options: EpollPlaneOptions<R>;
-  readonly #main: MainFlows<R>;
-  readonly #wakeFd: number;
-  readonly #worker: Worker;
-  readonly #one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
-  #drained = false;
-  #isServing: () => void = () => {};
-
-  constructor(libc: Libc, options: EpollPlaneOptions<R>, main: MainFlows<R>, setup: WorkerSetup) {
-    this.#libc = libc;
-    this.#main = main;
-    this.#options = options;
-    this.#wakeFd = setup.wakeFd;
-    this.#worker = new Worker(options.program, {
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-      workerData: { setup, settings: options.programSettings },
-      name: `sallyport-${setup.index}`,
-    });
-    this.serving = new Promise(resolve => {
-      this.#isServing = resolve;
-    });
-    this.exited = new Promise(resolve => {
-      this.#worker.once('exit', code => {
-        if (!this.#drained)
-          options.onFatal(new Error(`data plane worker ${setup.index} exited with ${code}`));
-        resolve(code);
-      });
-    });
-    this.#worker.on('error', error => options.onFatal(error));
-    this.#worker.on('message', (message: FromWorker<R>) => this.#heard(message));
-  }
-
-  tell(message: ToWorker): void {
-    this.#worker.postMessage(message);
-    this.wake();
-  }
-
-  /** Ends the thread wherever it is; woken, because a thread inside a system call cannot be interrupted. */
-  terminate(): void {
-    this.#drained = true;
-    void this.#worker.terminate();
-    this.wake();
-  }
-
-  /** Makes the thread look at its messages and its stop flag. */
-  wake(): void {
-    this.#libc.write(this.#wakeFd, this.#one, this.#one.length);
-  }
-
-  #heard(message: FromWorker<R>): void {
-    const { onReport, resolver } = this.#options;
-    switch (message.type) {
-      case 'serving':
-        return this.#isServing();
-      case 'report':
-        return onReport(message.report);
-      case 'resolve':
-        return resolver.resolve(message.hostname, resolution =>
-          this.tell({ type: 'resolved', id: message.id, resolution: toPlain(resolution) }),
-        );
-      case 'http':
-        return this.#main.serve(message.connection, () => this.tell({ type: 'http-over', id: message.id }));
-      case 'drained':
-        this.#drained = true;
-        return;
-      default:
-        message satisfies never;
-    }
   }
 }
 

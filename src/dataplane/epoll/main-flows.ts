@@ -12,7 +12,7 @@ import type { HttpOrigin, HttpWorld } from '../http/http-world.ts';
 import { recordUnnamed } from '../http/refusal.ts';
 import { NodeAttempt } from '../portable/node-attempt.ts';
 import { type FlowReporter, Reporting } from '../reporting.ts';
-import type { SourceCounts } from '../source-counts.ts';
+import type { WorkerSources } from '../source-counts.ts';
 import { nodeTimers } from '../timers.ts';
 import type { Libc } from './libc.ts';
 import { endpointOf, type PlainConnection } from './messages.ts';
@@ -24,18 +24,22 @@ export interface MainFlowsOptions<R> extends DataPlaneOptions {
 
 export interface MainFlowsShare {
   readonly counters: Counters;
-  /** The main thread's cells. */
+  /** The main thread's cells, and its part in the table. */
   readonly own: WorkerCounters;
-  readonly sources: SourceCounts;
+  readonly sources: WorkerSources;
   readonly flowLimit: number;
   readonly ownListeners: readonly PlainEndpoint[];
   readonly flowIdPrefix: string;
 }
 
-/** The flows that the epoll plane's workers hand to the main thread: plain HTTP. They stay counted by their workers. */
+/**
+ * The flows that the epoll plane's workers hand to the main thread: plain HTTP. They stay counted by their workers, unless
+ * one dies.
+ */
 export class MainFlows<R> {
   readonly #libc: Libc;
   readonly #options: MainFlowsOptions<R>;
+  readonly #share: MainFlowsShare;
   readonly #world: HttpWorld;
   readonly #unread: FlowTable<NodeAttempt>;
   readonly #handed: HandedFlows;
@@ -47,6 +51,7 @@ export class MainFlows<R> {
     const { counters, own, sources, flowLimit, ownListeners, flowIdPrefix } = share;
     this.#libc = libc;
     this.#options = options;
+    this.#share = share;
     this.#policy = options.policy;
     this.#reporting = new Reporting(options.reporter, nodeTimers, options.onReport);
     this.#world = {
@@ -88,6 +93,19 @@ export class MainFlows<R> {
     if (socket !== null) return this.#handed.serve({ ...origin, socket, opening, over });
     recordUnnamed({ reason: 'client_closed', detail: null }, 'client_reset', origin, this.#world);
     over();
+  }
+
+  /** Counts a connection whose worker has died. */
+  count({ listener, client }: PlainConnection): void {
+    this.#share.own.opened(listener);
+    if (this.#options.flowsPerSource > 0)
+      this.#share.sources.tryOpen(endpointOf(client).ip, Number.POSITIVE_INFINITY);
+  }
+
+  /** Takes that back, when it is over. */
+  uncount({ listener, client }: PlainConnection): void {
+    this.#share.own.closed(listener);
+    if (this.#options.flowsPerSource > 0) this.#share.sources.close(endpointOf(client).ip);
   }
 
   setPolicy(policy: Policy): void {

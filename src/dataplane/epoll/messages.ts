@@ -7,7 +7,7 @@ import type { Listener } from '../listener.ts';
 import type { Endpoint } from '../wire.ts';
 import type { FlowSettings } from '../world.ts';
 
-/** What a worker is born with. Everything in it is static for the worker's life but the policy. */
+/** What a worker is born with. Everything in it is static for the worker's life but the policy and the addresses. */
 export interface WorkerSetup {
   readonly index: number;
   readonly listeners: readonly { readonly fd: number; readonly listener: Listener }[];
@@ -17,8 +17,14 @@ export interface WorkerSetup {
   readonly guard: PlainExceptions;
   readonly ownListeners: readonly PlainEndpoint[];
   readonly policy: SharedArrayBuffer;
+  /** For `TcpAddresses.from`. */
+  readonly tcpAddresses: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly sources: SharedArrayBuffer;
+  /** How many threads have a part in `sources`. */
+  readonly threads: number;
+  /** For `FdLedger`: what the worker has open. */
+  readonly descriptors: SharedArrayBuffer;
   /** The eventfd that wakes the worker's loop when a message waits. */
   readonly wakeFd: number;
   /** One int32: other than 0, the process is ending and the loop must return. */

@@ -13,6 +13,7 @@ import type { World } from '../world.ts';
 import { Acceptor } from './acceptor.ts';
 import type { ConnectAttempt } from './connector.ts';
 import { EpollWire } from './epoll-wire.ts';
+import { FdLedger, recorded } from './fd-ledger.ts';
 import type { Ffi } from './libc.ts';
 import { EventLoop } from './loop.ts';
 import { Mailbox, type MessagePipe } from './mailbox.ts';
@@ -33,22 +34,27 @@ export class WorkerLoop<R> {
   readonly #flows: FlowTable<ConnectAttempt>;
   readonly #world: World;
   #policy: Policy;
-  #tcpAddresses = TcpAddresses.none();
+  #tcpAddresses: TcpAddresses;
   #draining = false;
 
-  constructor(ffi: Ffi, setup: WorkerSetup, messages: MessagePipe<R>, reporter: FlowReporter<R>) {
+  constructor({ libc, pin }: Ffi, setup: WorkerSetup, messages: MessagePipe<R>, reporter: FlowReporter<R>) {
     this.#setup = setup;
-    this.#loop = new EventLoop(ffi);
+    const descriptors = new FdLedger(setup.descriptors);
+    this.#loop = new EventLoop({ pin, libc: recorded(libc, descriptors) });
     this.#policy = Policy.from(setup.policy);
+    this.#tcpAddresses = TcpAddresses.from(setup.tcpAddresses);
     const counters = Counters.view(setup.counters, setup.listeners.length);
     const own = counters.worker(setup.index);
     this.#context = {
       loop: this.#loop,
-      pipes: new PipePool(ffi.libc),
+      pipes: new PipePool(this.#loop.ffi.libc),
       idleTimeoutMs: setup.settings.idleTimeoutMs,
       halfClosedTimeoutMs: setup.settings.halfClosedTimeoutMs,
       moved: own.moved,
-      handOver: (connection, done) => this.#mailbox.handOver(connection, done),
+      handOver: (connection, done) => {
+        descriptors.remove(connection.fd);
+        this.#mailbox.handOver(connection, done);
+      },
     };
     this.#mailbox = new Mailbox(this.#loop, setup.wakeFd, messages, {
       policy: buffer => {
@@ -77,7 +83,7 @@ export class WorkerLoop<R> {
       world: this.#world,
       counters,
       own,
-      sources: new SourceCounts(setup.sources),
+      sources: SourceCounts.view(setup.sources, setup.threads).worker(setup.index),
       flowLimit: setup.flowLimit,
       flowsPerSource: setup.flowsPerSource,
     });
@@ -87,13 +93,32 @@ export class WorkerLoop<R> {
     );
   }
 
-  /** Serves until drained, or until the process ends. */
+  /** Serves until drained, or until the process ends. What throws here ends the thread, and its flows with a record. */
   run(): void {
+    try {
+      this.#serve();
+    } catch (fault) {
+      this.#tellOfFlows();
+      throw fault;
+    }
+    this.#reporting.finish();
+    this.#mailbox.drained();
+  }
+
+  #serve(): void {
     const stop = new Int32Array(this.#setup.stop);
     this.#mailbox.serving();
     while (Atomics.load(stop, 0) === 0 && (!this.#draining || this.#flows.size > 0)) this.#loop.turn();
+  }
+
+  /** After a fault: as many of the flows' records as can be had. The main thread sees to their descriptors. */
+  #tellOfFlows(): void {
+    try {
+      this.#flows.abandonAll('worker_died');
+    } catch {
+      // What broke the loop may well break a flow: the first fault is the one to tell of.
+    }
     this.#reporting.finish();
-    this.#mailbox.drained();
   }
 
   #accept(fd: number, client: SocketAddress, listener: Listener, index: number): void {

@@ -44,6 +44,7 @@ export async function startPortablePlane<R>(options: PortablePlaneOptions<R>): P
 class PortablePlane<R> implements DataPlane {
   readonly kind = 'portable';
   readonly workers = 1;
+  readonly servingWorkers = 1;
   readonly flowLimit: number;
   readonly #options: PortablePlaneOptions<R>;
   readonly #counters: Counters;
@@ -109,7 +110,7 @@ class PortablePlane<R> implements DataPlane {
       world,
       counters: this.#counters,
       own: this.#counters.worker(0),
-      sources: new SourceCounts(),
+      sources: SourceCounts.create(1).worker(0),
       flowLimit: this.flowLimit,
       flowsPerSource,
     });
