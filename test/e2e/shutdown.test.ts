@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildClientHello } from '../support/client-hello.ts';
 import { TestDaemon } from '../support/daemon.ts';
-import { allowedExample, startEgress } from '../support/egress.ts';
+import { startEgress } from '../support/egress.ts';
 import { Peer } from '../support/peer.ts';
 import { describePlanes } from '../support/planes.ts';
 import { Scope } from '../support/scope.ts';
@@ -121,26 +121,16 @@ describePlanes('the end of the daemon', dataplane => {
   });
 
   describe('by a fault', () => {
-    /** A preload that breaks the daemon from inside: main on SIGUSR2, a worker when it takes its next message. */
-    function sabotage(act: string): { env: NodeJS.ProcessEnv; trigger: string } {
+    /** A preload that breaks the main thread from inside, on SIGUSR2. For a worker, see worker-death.test.ts. */
+    function sabotage(act: string): NodeJS.ProcessEnv {
       const directory = mkdtempSync(join(tmpdir(), 'sallyport-sabotage-'));
       perTest.defer(() => rmSync(directory, { recursive: true }));
-      const [preload, trigger] = [join(directory, 'sabotage.cjs'), join(directory, 'now')];
+      const preload = join(directory, 'sabotage.cjs');
       writeFileSync(
         preload,
-        `const threads = require('node:worker_threads');
-        const { existsSync } = require('node:fs');
-        if (threads.isMainThread) process.on('SIGUSR2', () => { ${act} });
-        else {
-          const receive = threads.receiveMessageOnPort;
-          threads.receiveMessageOnPort = port => {
-            if (existsSync(${JSON.stringify(trigger)})) throw new Error('injected fault');
-            return receive(port);
-          };
-          require('node:module').syncBuiltinESMExports();
-        }`,
+        `if (require('node:worker_threads').isMainThread) process.on('SIGUSR2', () => { ${act} });`,
       );
-      return { env: { NODE_OPTIONS: `--require ${preload}` }, trigger };
+      return { NODE_OPTIONS: `--require ${preload}` };
     }
 
     async function expectFatal(daemon: TestDaemon): Promise<void> {
@@ -153,30 +143,15 @@ describePlanes('the end of the daemon', dataplane => {
       ['an exception', `throw new Error('injected fault');`],
       ['a rejection', `Promise.reject(new Error('injected fault'));`],
     ])('%s that nobody catches, in the main thread, with open flows', async (_what, act) => {
-      const daemon = await start({ drainTimeout: '10m' }, sabotage(act).env);
+      const daemon = await start({ drainTimeout: '10m' }, sabotage(act));
       const { client } = await open(daemon);
       daemon.process.kill('SIGUSR2');
       await expectFatal(daemon);
       expect(await client.end()).toMatch(/fin|reset/);
     });
 
-    // The portable data plane has no workers.
-    if (dataplane === 'epoll') {
-      it('an exception in a worker, with open flows', async () => {
-        const { env, trigger } = sabotage('');
-        const daemon = await start({ drainTimeout: '10m' }, env);
-        const { client } = await open(daemon);
-        writeFileSync(trigger, '');
-        // Tells the workers something, which they trip over.
-        daemon.writePolicy(allowedExample(upstream.port, 'enforce', 'other'));
-        daemon.process.kill('SIGHUP');
-        await expectFatal(daemon);
-        expect(await client.end()).toMatch(/fin|reset/);
-      });
-    }
-
     it('an exception while it drains', async () => {
-      const daemon = await start({ drainTimeout: '10m' }, sabotage(`throw new Error('injected fault');`).env);
+      const daemon = await start({ drainTimeout: '10m' }, sabotage(`throw new Error('injected fault');`));
       const { client } = await open(daemon);
       daemon.process.kill('SIGTERM');
       await daemon.line(line => line.event === 'drain');
