@@ -17,6 +17,8 @@ import { SourceCounts } from '../source-counts.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
 import { type Libc, loadFfi, openEventFd, SystemCallError } from './libc.ts';
 import { MainFlows } from './main-flows.ts';
+import { type FromWorker, type ToWorker, toPlain, type WorkerSetup } from './messages.ts';
+import { collectOwnGarbage } from './own-garbage.ts';
 import { localAddress, openListener } from './sockets.ts';
 import { type KeptWorkerOptions, WorkerKeeper } from './worker-keeper.ts';
 
@@ -34,6 +36,7 @@ export interface EpollPlaneOptions<R> extends DataPlaneOptions, KeptWorkerOption
 /** Starts the data plane of Linux: worker threads over raw system calls. Throws ListenError, or when there is no FFI. */
 export async function startEpollPlane<R>(options: EpollPlaneOptions<R>): Promise<DataPlane> {
   const { libc } = loadFfi();
+  collectOwnGarbage();
   const plane = new EpollPlane(libc, options);
   await plane.serving();
   return plane;
