@@ -51,6 +51,8 @@ const DIAL_FAILURES = [
   'unreachable',
   'other',
 ] as const satisfies readonly DialFailure[];
+/** A hundred samples a second, as is usual, would wake an idle daemon a hundred times. Event loop lags are no less than this. */
+const LAG_SAMPLING_MS = 50;
 const LIMITS = ['flows', 'flowsPerSource', 'undecided', 'descriptors'] as const satisfies readonly Limit[];
 
 /**
@@ -87,7 +89,7 @@ export class Metrics {
     this.#now = now;
     this.#maxRuleSeries = maxRuleSeries;
     const registers = [this.#registry];
-    collectDefaultMetrics({ register: this.#registry });
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: LAG_SAMPLING_MS });
 
     new Gauge({
       name: 'sallyport_build_info',
