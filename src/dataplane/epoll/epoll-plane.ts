@@ -17,7 +17,6 @@ import { SourceCounts } from '../source-counts.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
 import { type Libc, loadFfi, openEventFd, SystemCallError } from './libc.ts';
 import { MainFlows } from './main-flows.ts';
-import { type FromWorker, type ToWorker, toPlain, type WorkerSetup } from './messages.ts';
 import { collectOwnGarbage } from './own-garbage.ts';
 import { localAddress, openListener } from './sockets.ts';
 import { type KeptWorkerOptions, WorkerKeeper } from './worker-keeper.ts';
