@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { checkoutUrl } from './checkout.ts';
 
 /** Third-party captures stay outside the repository, in a folder beside the checkout. */
-const CAPTURES = new URL('../../../shared/corpus/', import.meta.url);
-const FIXTURES = new URL('../fixtures/', import.meta.url);
+const CAPTURES = '../shared/corpus/';
+const FIXTURES = 'test/fixtures/';
 
 export interface CorpusRow {
   readonly id: string;
@@ -31,12 +32,12 @@ export interface AdversarialRow extends CorpusRow {
 
 /** Rows of a capture file, or null when the folder is not there: such tests skip. */
 export function readCaptures<Row extends CorpusRow>(file: string): Row[] | null {
-  const url = new URL(file, CAPTURES);
+  const url = checkoutUrl(CAPTURES + file);
   return existsSync(url) ? readRows<Row>(url) : null;
 }
 
 export function readAdversarial(file: 'adversarial.jsonl' | 'adversarial_http.jsonl'): AdversarialRow[] {
-  return readRows<AdversarialRow>(new URL(file, FIXTURES));
+  return readRows<AdversarialRow>(checkoutUrl(FIXTURES + file));
 }
 
 function readRows<Row extends CorpusRow>(url: URL): Row[] {

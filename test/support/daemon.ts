@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { checkoutUrl } from './checkout.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const MAIN = fileURLToPath(checkoutUrl('dist/main.js'));
 
 /** One line of the daemon's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
