@@ -34,7 +34,7 @@ export function toMarkdown({ seed, node, targets }: FuzzReport): string {
 }
 
 /** A row for the regression file; `was` is for whoever understands it to say. */
-export function regressionRow({ target, property, input }: Finding): string {
+function regressionRow({ target, property, input }: Finding): string {
   return `{"target":${JSON.stringify(target)},"property":${JSON.stringify(property)},"input":${input},"was":""}`;
 }
 
