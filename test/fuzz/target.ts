@@ -5,6 +5,8 @@ import type { Property } from './property.ts';
 export interface Target {
   readonly name: string;
   readonly summary: string;
+  /** So many executions of each property take about a second: the short run that belongs to every test run. */
+  readonly shortRuns: number;
   /** Makes its properties, with what they need of other programs, which end with the scope. */
   open(scope: Scope): Promise<OpenTarget>;
 }

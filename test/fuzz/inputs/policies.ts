@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { PolicyDocument, QueryDocument, RuleDocument, Zone } from '../policy/document.ts';
 import type { NaivePolicy } from '../policy/naive-policy.ts';
 
-export const TCP_NAMES = ['git.example', 'db.example', 'mail.example'] as const;
+const TCP_NAMES = ['git.example', 'db.example', 'mail.example'] as const;
 const ADDRESSES = ['203.0.113.7', '203.0.113.8', '198.51.100.1', '2001:db8::7', '2001:db8:1::1'] as const;
 const BLOCKS = [
   '10.0.0.0/8',

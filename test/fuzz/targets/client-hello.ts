@@ -71,6 +71,7 @@ function assertSound(bytes: Uint8Array, result: ClientHelloResult): void {
 export const clientHello: Target = {
   name: 'client-hello',
   summary: 'the ClientHello parser: any split, no name from a prefix, the name that OpenSSL reads',
+  shortRuns: 300,
   open: async scope => {
     const openssl = Openssl.open(scope);
     const beside = property('a name that is accepted is the one that OpenSSL reads', stream, async hex => {

@@ -169,6 +169,7 @@ const serverSplit = property(
 export const helloRetry: Target = {
   name: 'hello-retry',
   summary: 'the second ClientHello after a HelloRetryRequest: nothing for another name goes to OpenSSL',
+  shortRuns: 200,
   open: async scope => {
     const openssl = Openssl.open(scope);
     const beside = property(

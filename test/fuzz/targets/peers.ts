@@ -102,6 +102,7 @@ function haproxyProperties(haproxy: Haproxy): Property[] {
 export const peers: Target = {
   name: 'peers',
   summary: 'SNI and Host beside nginx and HAProxy: where all accept, all read the same name',
+  shortRuns: 100,
   open: async scope => {
     const [nginx, haproxy] = [await Nginx.open(scope), await Haproxy.open(scope)];
     return {

@@ -144,5 +144,6 @@ function addressOf(text: string): IpAddress {
 export const policy: Target = {
   name: 'policy',
   summary: 'random policies and queries near them: the engine beside a plain reading of the rules; explain',
+  shortRuns: 30,
   open: async () => ({ properties: [decides, explains], missing: [] }),
 };

@@ -206,6 +206,7 @@ export const sniffers: Target = {
   name: 'sniffers',
   summary:
     'HTTP heads, CONNECT, SOCKS5, PROXY protocol: any split, nothing but what was said, as Node reads it',
+  shortRuns: 300,
   open: async scope => {
     const node = NodeHttp.open(scope);
     const beside = property(
