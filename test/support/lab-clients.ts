@@ -1,5 +1,6 @@
-import type { Lab, RunResult } from './lab.ts';
+import type { Lab } from './lab.ts';
 import type { LabServers, ServerAnswer } from './lab-servers.ts';
+import type { RunResult } from './namespaces.ts';
 
 /** How a client fared: its exit code, what it complained of, and the server's answer if there was one. */
 export interface Visit {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Kernel } from '../../src/gateway/kernel.ts';
 import { sallyport } from '../cli/support.ts';
-import type { Lab, RunResult } from './lab.ts';
+import type { Lab } from './lab.ts';
+import type { RunResult } from './namespaces.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 

@@ -1,6 +1,6 @@
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
+import { Namespaces, type RunResult } from './namespaces.ts';
 
 /** One family's addresses. Documentation ranges (RFC 5737, RFC 3849): the destination guard lets them pass. */
 export interface LabAddresses {
@@ -33,24 +33,17 @@ const REDIRECT_RULES = `table inet lab {
   }
 }
 `;
-/** A client that is still there after this long hangs. */
-const RUN_TIMEOUT_MS = 15_000;
+const ROOMS = ['client', 'gateway', 'server'] as const;
 
-export type LabRoom = 'client' | 'gateway' | 'server';
-
-export interface RunResult {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type LabRoom = (typeof ROOMS)[number];
 
 /**
  * Three network namespaces in a row, client – gateway – server, in IPv4 and IPv6. The gateway forwards and, without rules
  * of its own, redirects what comes from the client for port 443 to REDIRECT_PORT. Needs root. Any number may exist at a time.
  */
 export class Lab {
-  readonly #id = `lab-${process.pid}-${randomBytes(3).toString('hex')}`;
-  readonly #removeAtExit = () => this.#remove();
+  readonly #rooms = new Namespaces(`lab-${process.pid}-${randomBytes(3).toString('hex')}`, ROOMS);
+  readonly #removeAtExit = () => this.#rooms.remove();
 
   private constructor() {
     process.once('exit', this.#removeAtExit);
@@ -70,99 +63,44 @@ export class Lab {
 
   /** Goes before a command that is to run in a room. It becomes that command: a signal to it arrives. */
   prefix(room: LabRoom): readonly string[] {
-    return ['ip', 'netns', 'exec', this.#name(room)];
+    return this.#rooms.prefix(room);
   }
 
   spawn(room: LabRoom, command: string, args: readonly string[]): ChildProcessWithoutNullStreams {
-    return spawn('ip', ['netns', 'exec', this.#name(room), command, ...args]);
+    return this.#rooms.spawn(room, command, args);
   }
 
   /** Runs a program to its end. */
-  async run(room: LabRoom, command: string, args: readonly string[], input?: string): Promise<RunResult> {
-    const child = this.spawn(room, command, args);
-    const timer = setTimeout(() => child.kill('SIGKILL'), RUN_TIMEOUT_MS);
-    const out: Buffer[] = [];
-    const err: Buffer[] = [];
-    child.stdout.on('data', chunk => out.push(chunk));
-    child.stderr.on('data', chunk => err.push(chunk));
-    // A client that was refused may be gone before it has read its input.
-    child.stdin.on('error', () => {});
-    if (input !== undefined) child.stdin.write(input);
-    const [code] = await once(child, 'close');
-    clearTimeout(timer);
-    return { code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() };
+  run(room: LabRoom, command: string, args: readonly string[], input?: string): Promise<RunResult> {
+    return this.#rooms.run(room, command, args, input);
   }
 
   /** Ends every process that still runs inside and removes everything. */
   close(): void {
     process.off('exit', this.#removeAtExit);
-    this.#remove();
+    this.#rooms.remove();
   }
 
   #build(rules: string): void {
-    for (const room of ROOMS) {
-      ip('netns', 'add', this.#name(room));
-      // An IPv6 address, the link-local one too, can be used at once instead of after duplicate detection.
-      this.#setKernel(room, 'ipv6/conf/default/accept_dad', 0);
-      this.#ip(room, 'link', 'set', 'lo', 'up');
-    }
-    this.#link('client', 'eth0', 'lan');
-    this.#link('server', 'eth0', 'wan');
+    const rooms = this.#rooms;
+    rooms.create();
+    rooms.link('client', 'eth0', 'gateway', 'lan');
+    rooms.link('server', 'eth0', 'gateway', 'wan');
     for (const family of [V4, V6]) {
-      this.#assign('client', 'eth0', [family.client]);
+      rooms.assign('client', 'eth0', [family.client]);
       // Deprecated: taken as a source only where it is asked for.
-      this.#assign('client', 'eth0', [family.neighbour], ['preferred_lft', '0']);
-      this.#assign('gateway', 'lan', [family.lan]);
-      this.#assign('gateway', 'wan', [family.wan]);
-      this.#assign('server', 'eth0', serverAddresses(family));
-      this.#ip('client', 'route', 'add', 'default', 'via', family.lan);
-      this.#ip('server', 'route', 'add', 'default', 'via', family.wan);
+      rooms.assign('client', 'eth0', [family.neighbour], ['preferred_lft', '0']);
+      rooms.assign('gateway', 'lan', [family.lan]);
+      rooms.assign('gateway', 'wan', [family.wan]);
+      rooms.assign('server', 'eth0', serverAddresses(family));
+      rooms.ip('client', 'route', 'add', 'default', 'via', family.lan);
+      rooms.ip('server', 'route', 'add', 'default', 'via', family.wan);
     }
-    this.#setKernel('gateway', 'ipv4/ip_forward', 1);
-    this.#setKernel('gateway', 'ipv6/conf/all/forwarding', 1);
-    this.#exec('gateway', 'nft', ['-f', '-'], rules);
-  }
-
-  #link(room: LabRoom, device: string, gatewayDevice: string): void {
-    const peer = ['peer', 'name', gatewayDevice, 'netns', this.#name('gateway')];
-    this.#ip(room, 'link', 'add', device, 'type', 'veth', ...peer);
-    this.#ip(room, 'link', 'set', device, 'up');
-    this.#ip('gateway', 'link', 'set', gatewayDevice, 'up');
-  }
-
-  #assign(room: LabRoom, device: string, ips: readonly string[], options: readonly string[] = []): void {
-    for (const address of ips) {
-      const length = address.includes(':') ? 64 : 24;
-      this.#ip(room, 'address', 'add', `${address}/${length}`, 'dev', device, ...options);
-    }
-  }
-
-  #setKernel(room: LabRoom, key: string, value: number): void {
-    this.#exec(room, 'sh', ['-c', `echo ${value} > /proc/sys/net/${key}`]);
-  }
-
-  #remove(): void {
-    const existing = ip('netns', 'list');
-    for (const name of ROOMS.map(room => this.#name(room)).filter(name => existing.includes(name))) {
-      for (const pid of ip('netns', 'pids', name).split('\n').filter(Boolean)) kill(Number(pid));
-      ip('netns', 'delete', name);
-    }
-  }
-
-  #name(room: LabRoom): string {
-    return `${this.#id}-${room}`;
-  }
-
-  #ip(room: LabRoom, ...args: readonly string[]): void {
-    ip('-n', this.#name(room), ...args);
-  }
-
-  #exec(room: LabRoom, command: string, args: readonly string[], input = ''): void {
-    ipWith(input, 'netns', 'exec', this.#name(room), command, ...args);
+    rooms.setKernel('gateway', 'ipv4/ip_forward', 1);
+    rooms.setKernel('gateway', 'ipv6/conf/all/forwarding', 1);
+    rooms.exec('gateway', 'nft', ['-f', '-'], rules);
   }
 }
-
-const ROOMS: readonly LabRoom[] = ['client', 'gateway', 'server'];
 
 /** Why no lab can be built here, or null: it tries. */
 export function labObstacle(): string | null {
@@ -208,27 +146,11 @@ function addresses(clientNet: string, serverNet: string): LabAddresses {
   };
 }
 
-function ip(...args: readonly string[]): string {
-  return ipWith('', ...args);
-}
-
-function ipWith(input: string, ...args: readonly string[]): string {
-  return execFileSync('ip', args, { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
-}
-
 function succeeds(command: string, args: readonly string[]): boolean {
   try {
     execFileSync(command, args, { stdio: 'ignore' });
     return true;
   } catch {
     return false;
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // it has just ended by itself
   }
 }
