@@ -13,19 +13,13 @@ export function sshObstacle(): string | null {
   return existsSync(SSHD) && existsSync('/usr/bin/ssh') ? null : 'needs openssh-server and openssh-client';
 }
 
-/** OpenSSH's server with keys of its own. Whoever has the client's key may come in as root. */
-export class SshServer {
+/** Keys and configuration of an OpenSSH server. Whoever has the client's key may come in as root. */
+export class SshFiles {
   readonly #directory: string;
-  readonly #process: ChildProcess;
 
-  private constructor(directory: string, process: ChildProcess) {
+  /** Makes them in `directory`, for a server that listens at these `address:port`. */
+  constructor(directory: string, listen: readonly string[]) {
     this.#directory = directory;
-    this.#process = process;
-  }
-
-  /** Starts it on these `address:port`; resolves once it listens. `prefix`: goes before the command. */
-  static async start(listen: readonly string[], prefix: readonly string[] = []): Promise<SshServer> {
-    const directory = mkdtempSync(join(tmpdir(), 'sallyport-ssh-'));
     for (const key of ['host', 'client']) {
       execFileSync(KEYGEN, ['-q', '-t', 'ed25519', '-N', '', '-f', join(directory, key)]);
     }
@@ -39,24 +33,16 @@ export class SshServer {
       'PermitRootLogin yes',
       'PasswordAuthentication no',
     ];
-    const config = join(directory, 'sshd_config');
-    writeFileSync(config, `${settings.join('\n')}\n`);
+    writeFileSync(join(directory, 'sshd_config'), `${settings.join('\n')}\n`);
     mkdirSync('/run/sshd', { recursive: true });
-    const [command = SSHD, ...args] = [...prefix, SSHD, '-D', '-e', '-f', config];
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    const said: string[] = [];
-    let listening = 0;
-    for await (const line of createInterface(child.stderr)) {
-      said.push(line);
-      if (line.startsWith('Server listening') && ++listening === listen.length) {
-        child.stderr.resume();
-        return new SshServer(directory, child);
-      }
-    }
-    throw new Error(`sshd has ended; it said:\n${said.join('\n')}`);
   }
 
-  /** The command line of a client that runs `command` on the server. */
+  /** The command line of the server. It says "Server listening" on stderr, once an address. */
+  get server(): string[] {
+    return [SSHD, '-D', '-e', '-f', join(this.#directory, 'sshd_config')];
+  }
+
+  /** The arguments of a client that runs `command` on the server. */
   client(host: string, port: number, command: string, options: readonly string[] = []): string[] {
     const common = [
       'BatchMode=yes',
@@ -66,17 +52,44 @@ export class SshServer {
       'ConnectTimeout=10',
       ...options,
     ].flatMap(option => ['-o', option]);
-    return [
-      '-F',
-      'none',
-      '-i',
-      join(this.#directory, 'client'),
-      ...common,
-      '-p',
-      String(port),
-      `root@${host}`,
-      command,
-    ];
+    const key = join(this.#directory, 'client');
+    return ['-F', 'none', '-i', key, ...common, '-p', String(port), `root@${host}`, command];
+  }
+}
+
+/** OpenSSH's server with keys of its own. */
+export class SshServer {
+  readonly #directory: string;
+  readonly #files: SshFiles;
+  readonly #process: ChildProcess;
+
+  private constructor(directory: string, files: SshFiles, process: ChildProcess) {
+    this.#directory = directory;
+    this.#files = files;
+    this.#process = process;
+  }
+
+  /** Starts it on these `address:port`; resolves once it listens. `prefix`: goes before the command. */
+  static async start(listen: readonly string[], prefix: readonly string[] = []): Promise<SshServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'sallyport-ssh-'));
+    const files = new SshFiles(directory, listen);
+    const [command = SSHD, ...args] = [...prefix, ...files.server];
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const said: string[] = [];
+    let listening = 0;
+    for await (const line of createInterface(child.stderr)) {
+      said.push(line);
+      if (line.startsWith('Server listening') && ++listening === listen.length) {
+        child.stderr.resume();
+        return new SshServer(directory, files, child);
+      }
+    }
+    throw new Error(`sshd has ended; it said:\n${said.join('\n')}`);
+  }
+
+  /** The arguments of a client that runs `command` on the server. */
+  client(host: string, port: number, command: string, options: readonly string[] = []): string[] {
+    return this.#files.client(host, port, command, options);
   }
 
   close(): void {

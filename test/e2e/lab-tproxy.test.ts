@@ -1,0 +1,3 @@
+import { describeLabRows } from '../support/lab-rows.ts';
+
+describeLabRows('tproxy');

@@ -1,0 +1,54 @@
+import { FAMILIES, type Family, V4 } from './addresses.ts';
+
+export type Intercept = 'redirect' | 'tproxy';
+
+/** Reserved for the lab: which TCP ports the gateway takes. */
+export const PORTS = [22, 80, 443, 5432];
+
+const both = (pick: (family: Family) => string) => FAMILIES.map(pick);
+
+/** sallyport.yaml of the lab's gateway. */
+export function labConfig(intercept: Intercept, user: number): Readonly<Record<string, unknown>> {
+  return {
+    version: 1,
+    gateway: 'lab-gateway',
+    policy: './policy.yaml',
+    workers: 2,
+    listeners: [
+      {
+        name: 'gw',
+        kind: 'transparent',
+        address: '[::]:15443',
+        intercept,
+        ports: PORTS,
+        interfaces: ['build0', 'legacy0'],
+      },
+    ],
+    dns: { servers: [V4.dns] },
+    netfilter: { user },
+    // Every record by itself, so that rows can tell theirs.
+    log: { fold: '0s' },
+    limits: { drainTimeout: '1s' },
+  };
+}
+
+/** policy.yaml of the lab's gateway. */
+export function labPolicy(): Readonly<Record<string, unknown>> {
+  return {
+    version: 1,
+    mode: 'enforce',
+    sources: {
+      build: { cidrs: both(({ blocks }) => blocks.build) },
+      legacy: { cidrs: both(({ blocks }) => blocks.legacy) },
+      watched: { cidrs: both(({ blocks }) => blocks.watched), mode: 'observe' },
+    },
+    rules: [
+      { name: 'api', hosts: ['api.example'], ports: [80, 443] },
+      { name: 'artifacts', hosts: ['artifacts.example'], from: ['build'] },
+      { name: 'trap', hosts: ['trap.example'] },
+      { name: 'git-ssh', hosts: ['git.example'], ports: [22], protocol: 'tcp' },
+      { name: 'database', hosts: ['db.example'], ports: [5432], protocol: 'tcp' },
+      { name: 'warehouse', hosts: ['pg.example'], ports: [5432] },
+    ],
+  };
+}
