@@ -5,7 +5,14 @@ export interface LineSinkOptions {
   readonly fd: number;
   /** How much may wait, in bytes; lines on top of that are dropped. Default 8 Mi. */
   readonly maxPending?: number;
+  /** Writes to the descriptor; as `fs.write`, which it is by default. */
+  readonly write?: (bytes: Uint8Array, done: WriteDone) => void;
 }
+
+export type WriteDone = (error: NodeJS.ErrnoException | null, written: number) => void;
+
+/** Hears how many lines were lost, once lines are written again. What it writes then takes its place among them. */
+export type TellLost = (lines: number) => void;
 
 /** Once this much waits it is written at once, a hundred and more records in one system call. */
 const CHUNK_BYTES = 256 * 1024;
@@ -17,18 +24,21 @@ const MAX_RETRY_MS = 64;
 
 /** A write to a pipe or file takes microseconds. */
 const STUCK_MS = 100;
+const NEWLINE = 10;
 
 /** `writing`: a chunk is with the system; `retrying`: a timer will offer it again; `lingering`: a timer will start. */
 type SinkState = 'idle' | 'lingering' | 'writing' | 'retrying';
 
 /**
  * Writes lines to a descriptor without ever waiting for it: what a slow reader leaves over is kept up to a bound,
- * then dropped and counted, and so are lines that meet an error (a closed pipe, a full disk). sonic-boom, pino's
- * own destination, loops for ever in `flushSync` on a closed pipe, and on a full one.
+ * then dropped and counted, and so are lines that meet an error (a closed pipe, a full disk); when lines are written
+ * again, `tellLost` may say so. sonic-boom, pino's own destination, loops for ever in `flushSync` on a closed pipe, and
+ * on a full one.
  */
 export class LineSink {
   readonly #fd: number;
   readonly #maxPending: number;
+  readonly #write: (bytes: Uint8Array, done: WriteDone) => void;
   #state: SinkState = 'idle';
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -38,16 +48,40 @@ export class LineSink {
   #retryMs = MIN_RETRY_MS;
   #writingSinceMs = 0;
   #dropped = 0;
+  /** Of those lost: said in a line that was written; said in one that stands in `#chunk` or before it; said at all. */
+  #toldSurely = 0;
+  #toldInChunk = 0;
+  #told = 0;
+  /** The last write succeeded. */
+  #isWriting = false;
+  /** What was written last is a part of a line. */
+  #isTorn = false;
+  #tellLost: TellLost = () => {};
   #flushes: (() => void)[] = [];
 
-  constructor({ fd, maxPending = 8 * 1024 * 1024 }: LineSinkOptions) {
+  constructor({
+    fd,
+    maxPending = 8 * 1024 * 1024,
+    write = (bytes, done) => fs.write(fd, bytes, done),
+  }: LineSinkOptions) {
     this.#fd = fd;
     this.#maxPending = maxPending;
+    this.#write = write;
   }
 
   /** Lines lost so far. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** From now on `tell` hears of lines that were lost. */
+  tellLostTo(tell: TellLost): void {
+    this.#tellLost = tell;
+  }
+
+  /** Counts lines that were lost before they came here. */
+  lost(lines: number): void {
+    this.#dropped += lines;
   }
 
   /** Takes one or more lines, each with its newline. Bytes must not change afterwards. */
@@ -105,8 +139,10 @@ export class LineSink {
     }
   }
 
+  /** What waits; after a part of a line, that one is ended first. */
   #takePending(): Buffer {
-    const pending = Buffer.concat(this.#pending);
+    const isAfterPart = this.#isTorn && this.#chunk.length === 0 && this.#pending.length > 0;
+    const pending = Buffer.concat(isAfterPart ? [Buffer.of(NEWLINE), ...this.#pending] : this.#pending);
     this.#pending = [];
     this.#pendingBytes = 0;
     return pending;
@@ -119,17 +155,25 @@ export class LineSink {
 
   #writeChunk(): void {
     clearTimeout(this.#timer);
-    if (this.#chunk.length === 0) {
-      this.#chunk = this.#takePending();
-    }
+    this.#state = 'writing';
+    if (this.#chunk.length === 0) this.#takeChunk();
     if (this.#chunk.length === 0) {
       this.#state = 'idle';
       for (const tell of this.#flushes.splice(0)) tell();
       return;
     }
-    this.#state = 'writing';
     this.#writingSinceMs = performance.now();
-    fs.write(this.#fd, this.#chunk, (error, written) => this.#wrote(error, written));
+    this.#write(this.#chunk, (error, written) => this.#wrote(error, written));
+  }
+
+  #takeChunk(): void {
+    this.#chunk = this.#takePending();
+    this.#toldInChunk = this.#told;
+    // Now there is room for it.
+    if (this.#isWriting) this.#sayLost();
+    if (this.#chunk.length > 0) return;
+    this.#chunk = this.#takePending();
+    this.#toldInChunk = this.#told;
   }
 
   #wrote(error: NodeJS.ErrnoException | null, written: number): void {
@@ -139,14 +183,37 @@ export class LineSink {
       return;
     }
     this.#retryMs = MIN_RETRY_MS;
-    if (error !== null) this.#dropped += countLines(this.#chunk);
-    this.#chunk = error === null ? this.#chunk.subarray(written) : Buffer.alloc(0);
+    if (error === null) this.#accepted(written);
+    else this.#refused();
     this.#writeChunk();
+  }
+
+  #accepted(written: number): void {
+    this.#isWriting = true;
+    this.#isTorn = this.#chunk[written - 1] !== NEWLINE;
+    this.#chunk = this.#chunk.subarray(written);
+    if (this.#chunk.length === 0) this.#toldSurely = this.#toldInChunk;
+  }
+
+  #refused(): void {
+    this.#dropped += countLines(this.#chunk);
+    this.#chunk = Buffer.alloc(0);
+    // A line that said so may be among what was lost.
+    this.#told = this.#toldSurely;
+    this.#isWriting = false;
+  }
+
+  #sayLost(): void {
+    const lines = this.#dropped - this.#told;
+    if (lines === 0) return;
+    this.#told = this.#dropped;
+    this.#tellLost(lines);
   }
 }
 
+/** Lines end with a newline; one at the very beginning ends a part of a line that was counted already. */
 function countLines(bytes: Buffer): number {
-  let lines = 0;
-  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines++;
+  let lines = bytes[0] === NEWLINE ? -1 : 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines++;
   return lines;
 }

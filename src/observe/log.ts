@@ -20,7 +20,10 @@ export interface LogFields {
 }
 
 /** Where finished lines go; `LineSink` on standard output in production. */
-export type LogDestination = Pick<LineSink, 'write' | 'flush' | 'flushSync' | 'dropped'>;
+export type LogDestination = Pick<
+  LineSink,
+  'write' | 'flush' | 'flushSync' | 'dropped' | 'lost' | 'tellLostTo'
+>;
 
 export interface LogOptions {
   /** Messages below it are left out. Flow records are `info`. */
@@ -85,22 +88,26 @@ export function createLog({
   }
   const operational = (level: LogLevel) => (isEnabled(level) ? say(level) : () => {});
 
-  let lostBefore = 0;
+  const warn = operational('warn');
+  destination.tellLostTo(lines =>
+    warn(`${lines} log lines were lost: the reader was slow or gone, or its disk full`, {
+      event: 'log_lost',
+      lines,
+    }),
+  );
   return {
     saysFlows: isEnabled('info'),
     writeLines: lines => destination.write(lines),
-    lost: lines => {
-      lostBefore += lines;
-    },
+    lost: lines => destination.lost(lines),
     debug: operational('debug'),
     info: operational('info'),
-    warn: operational('warn'),
+    warn,
     error: operational('error'),
     audit: say('info'),
     flush: timeoutMs => destination.flush(timeoutMs),
     flushSync: () => destination.flushSync(),
     get dropped() {
-      return lostBefore + destination.dropped;
+      return destination.dropped;
     },
   };
 }

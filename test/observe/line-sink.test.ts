@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LineSink } from '../../src/observe/line-sink.ts';
+import { LineSink, type WriteDone } from '../../src/observe/line-sink.ts';
 
 let directory: string;
 let open: number[];
@@ -106,6 +106,71 @@ test('what waits is written before flushSync returns', () => {
   sink.write('words\n');
   sink.flushSync();
   expect(content()).toBe('last\nwords\n');
+});
+
+/** A sink that says what was lost, on a descriptor whose next writes come to what is given. */
+function troubledSink(...outcomes: readonly ('fails' | number)[]) {
+  const { fd, content } = openFile();
+  const left = [...outcomes];
+  const write = (bytes: Uint8Array, done: WriteDone) => {
+    const outcome = left.shift();
+    if (outcome === 'fails')
+      setImmediate(() => done(Object.assign(new Error('full'), { code: 'ENOSPC' }), 0));
+    else fs.write(fd, bytes, 0, outcome ?? bytes.length, done);
+  };
+  const sink = new LineSink({ fd, maxPending: 1_000, write });
+  sink.tellLostTo(lines => sink.write(`lost ${lines}\n`));
+  const say = async (...lines: readonly string[]) => {
+    for (const line of lines) sink.write(`${line}\n`);
+    await sink.flush(10_000);
+  };
+  return { sink, say, content };
+}
+
+describe('lines that are lost are said', () => {
+  test('once what comes later is written', async () => {
+    const { sink, say, content } = troubledSink('fails', 'fails');
+    await say('a', 'b');
+    await say('c');
+    expect([content(), sink.dropped]).toEqual(['', 3]);
+    await say('d');
+    await say('e');
+    expect([content(), sink.dropped]).toEqual(['d\nlost 3\ne\n', 3]);
+  });
+
+  test('again, when the line that said so was lost as well', async () => {
+    const { sink, say, content } = troubledSink('fails', 2, 'fails');
+    await say('a');
+    // Written, and it said so; that line meets the next error.
+    await say('b');
+    expect([content(), sink.dropped]).toEqual(['b\n', 2]);
+    await say('c');
+    expect([content(), sink.dropped]).toEqual(['b\nc\nlost 2\n', 2]);
+  });
+
+  test('when they were past the bound', async () => {
+    const { sink, say, content } = troubledSink();
+    sink.write('first\n');
+    sink.write(`${'x'.repeat(1_000)}\n`);
+    await say();
+    expect([content(), sink.dropped]).toEqual(['first\nlost 1\n', 1]);
+  });
+
+  test('when they never came here', async () => {
+    const { say, sink, content } = troubledSink();
+    await say('a');
+    sink.lost(5);
+    await say('b');
+    expect(content()).toBe('a\nb\nlost 5\n');
+  });
+
+  test('and one that was written in part spoils no other', async () => {
+    const { sink, say, content } = troubledSink(3, 'fails', 'fails');
+    await say('first');
+    await say('second');
+    await say('third');
+    expect([content(), sink.dropped]).toEqual(['fir\nthird\nlost 2\n', 2]);
+  });
 });
 
 describe.skipIf(process.platform !== 'linux')('a pipe', () => {

@@ -8,7 +8,7 @@ const GATEWAY = 'nv-transit-egress';
 function logTo(format: LogFormat, level: LogLevel = 'info') {
   const destination = new MemoryDestination();
   const log = createLog({ level, format, gateway: GATEWAY, destination, now: () => Date.UTC(2026, 10, 21) });
-  return { log, lines: destination.lines };
+  return { log, destination, lines: destination.lines };
 }
 
 describe('as JSON', () => {
@@ -19,6 +19,15 @@ describe('as JSON', () => {
       '{"level":"warn","time":"2026-11-21T00:00:00.000Z","event":"reload","gateway":"nv-transit-egress","errors":2,"files":["a.yaml","b.yaml"],"msg":"the policy was refused"}\n',
     ]);
   });
+});
+
+test('lines that were lost are counted, and said when lines are written again', () => {
+  const { log, destination, lines } = logTo('json');
+  log.lost(3);
+  expect(log.dropped).toBe(3);
+  destination.tellLost(3);
+  expect(lines).toMatchObject([expect.stringContaining('"event":"log_lost"')]);
+  expect(lines[0]).toContain('"lines":3');
 });
 
 describe('as text', () => {

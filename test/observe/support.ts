@@ -2,6 +2,7 @@ import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import type { CloseEvent, DecisionEvent } from '../../src/dataplane/events.ts';
 import type { Tally } from '../../src/observe/flow-tally.ts';
 import { bytesOf, type Lines } from '../../src/observe/line-chunks.ts';
+import type { TellLost } from '../../src/observe/line-sink.ts';
 import type { LogDestination } from '../../src/observe/log.ts';
 import { type Report, Reporter, type ReporterSettings } from '../../src/observe/reporter.ts';
 
@@ -95,7 +96,16 @@ export function linesIn(bytes: Uint8Array): string[] {
 /** A destination that keeps lines in memory. */
 export class MemoryDestination implements LogDestination {
   readonly lines: string[] = [];
-  readonly dropped = 0;
+  dropped = 0;
+  tellLost: TellLost = () => {};
+
+  lost(lines: number): void {
+    this.dropped += lines;
+  }
+
+  tellLostTo(tell: TellLost): void {
+    this.tellLost = tell;
+  }
 
   write(lines: string | Uint8Array): void {
     if (typeof lines === 'string') this.lines.push(lines);

@@ -98,7 +98,7 @@ export class TestDaemon {
       return { code, signal };
     });
     for (const stream of [this.process.stdout, this.process.stderr]) {
-      if (stream !== null) createInterface(stream).on('line', line => this.#take(line));
+      if (stream !== null) createInterface(stream).on('line', line => this.read(line));
     }
   }
 
@@ -207,7 +207,8 @@ export class TestDaemon {
     return this.stop('SIGKILL');
   }
 
-  #take(text: string): void {
+  /** Takes a line of its output: those that do not come by its pipes, too. */
+  read(text: string): void {
     const line = parseLine(text);
     if (line === null) {
       this.otherOutput.push(text);
