@@ -6,7 +6,8 @@ export type FlowProtocol = 'tls' | 'http' | 'connect' | 'socks5' | 'tcp' | 'unkn
 
 /**
  * How a flow ended. `refused`: the decision was deny; `name_mismatch`: cut because a later hello named another host;
- * `worker_died`: a fault ended the thread that served it.
+ * `worker_died`: a fault ended the thread that served it;
+ * `tls_refused`: the PostgreSQL server did not agree to the TLS that its client was promised.
  */
 export type FlowEnd =
   | 'client_fin'
@@ -19,7 +20,8 @@ export type FlowEnd =
   | 'policy_changed'
   | 'worker_died'
   | 'refused'
-  | 'name_mismatch';
+  | 'name_mismatch'
+  | 'tls_refused';
 
 /** Why a dial failed, for metrics. */
 export type DialFailure = 'refused' | 'timeout' | 'unreachable' | 'other';

@@ -1,4 +1,5 @@
 import { REASONS, type Reason } from '../policy/reason.ts';
+import { postgresError } from '../sniff/postgres.ts';
 
 /** RFC 8446 §6: alert descriptions. */
 const DECODE_ERROR = 50;
@@ -25,6 +26,12 @@ function alertDescription(reason: Reason): number {
     default:
       return ACCESS_DENIED;
   }
+}
+
+/** What a PostgreSQL client that goes on in the clear reads as the server's answer. */
+export function postgresRefusal(reason: Reason): Uint8Array {
+  const message = `sallyport refused the connection: ${reason} (${REASONS[reason]})`;
+  return postgresError(message, 'The host name is read from TLS: use sslmode=require or stricter.');
 }
 
 /**

@@ -3,16 +3,23 @@ import type { Action } from '../policy/decision.ts';
 import type { Hostname } from '../policy/hostname.ts';
 import type { TcpRuling } from '../policy/policy.ts';
 import type { Reason } from '../policy/reason.ts';
+import {
+  ENCRYPTION_REQUEST_BYTES,
+  type EncryptionRequest,
+  encryptionAnswer,
+  encryptionRequest,
+  readEncryptionAnswer,
+} from '../sniff/postgres.ts';
 import type { ClientHello } from '../tls-sni/index.ts';
 import { type ClientRequest, RequestReader } from './client-request.ts';
-import { type Attempt, Dial } from './dial.ts';
+import type { Attempt } from './dial.ts';
 import type { DialFailure, FlowEnd } from './events.ts';
-import { tlsAlert } from './farewell.ts';
 import { FlowRecorder } from './flow-recorder.ts';
 import { HelloReader } from './hello-reader.ts';
 import { Judgement } from './judgement.ts';
 import type { Listener } from './listener.ts';
 import { OpeningBuffer } from './opening-buffer.ts';
+import { Reach } from './reach.ts';
 import { findRoute } from './route.ts';
 import type { Timer } from './timers.ts';
 import { TlsWatch } from './tls-watch.ts';
@@ -61,7 +68,9 @@ export class Flow<A extends Attempt> {
   /** The address that the client itself chose. */
   #target: Endpoint | null;
   #addresses: readonly IpAddress[] | null = null;
-  #dial: Dial<A> | null = null;
+  readonly #reach: Reach<A>;
+  /** What the upstream has to agree to before it gets the hello. */
+  #toAsk: EncryptionRequest | null = null;
 
   /** `onOver` is called once, right after the close record. */
   constructor(listener: Listener, wire: Wire<A>, world: World, onOver: () => void) {
@@ -82,6 +91,7 @@ export class Flow<A extends Attempt> {
       listener.name,
       wire.client,
     );
+    this.#reach = new Reach(wire, world, this.record);
     this.record.dstIp = this.#target?.ip ?? null;
     this.record.dstPort = this.#target?.port ?? (listener.kind === 'sni' ? listener.upstreamPort : 0);
   }
@@ -177,11 +187,16 @@ export class Flow<A extends Attempt> {
     this.#helloTimer = timers.after(settings.helloTimeoutMs, () => this.#unheard('hello_timeout'));
   }
 
-  #awaitSilence(): void {
+  /** Whether the flow goes on whatever its client says. */
+  get #isForwarded(): boolean {
     const isSomewhereToGo = this.#target !== null || this.#request !== null;
     // Not through the judgement: it takes its policy snapshot when there is something to judge.
     const mode = this.#world.policy().modeOf(this.#wire.client.ip, this.#world.clock.epochMs);
-    if (!isSomewhereToGo || mode !== 'observe') return;
+    return isSomewhereToGo && mode === 'observe';
+  }
+
+  #awaitSilence(): void {
+    if (!this.#isForwarded) return;
     this.#silenceTimer = this.#world.timers.after(SILENCE_MS, () => {
       this.record.protocol = 'tcp';
       this.#unheard('hello_timeout');
@@ -220,10 +235,53 @@ export class Flow<A extends Attempt> {
     const read = this.#helloReader.read(this.#opening.view());
     if (read.protocol === 'http' && this.#isHttpServed) return this.#handOver();
     this.record.protocol = read.protocol;
-    if (read.kind === 'hello') this.#heard(read.hello, read.hostname, read.consumed);
-    if (read.kind !== 'unreadable') return;
-    this.record.detail = read.detail;
-    this.#unheard(read.reason);
+    switch (read.kind) {
+      case 'need-more':
+        return;
+      case 'asks':
+        return this.#asked(read.request);
+      case 'hello':
+        return this.#heard(read.hello, read.hostname, read.consumed);
+      case 'unreadable':
+        this.record.detail = read.detail;
+        return this.#unheard(read.reason);
+      default:
+        read satisfies never;
+        this.#unheard('not_tls');
+    }
+  }
+
+  /** A PostgreSQL client wants to go on encrypted. Only then it says its hello, so we answer before anyone is asked. */
+  #asked(request: EncryptionRequest): void {
+    this.#opening.consume(ENCRYPTION_REQUEST_BYTES);
+    if (this.#isForwarded) return this.#askFirst(request);
+    if (request === 'ssl') this.#toAsk = request;
+    this.#wire.reply(encryptionAnswer(request === 'ssl'));
+  }
+
+  /**
+   * Observing, it is the server who answers, so that the client gets what it would get without us. What becomes of the flow
+   * is decided, as ever, when its hello is there.
+   */
+  #askFirst(request: EncryptionRequest): void {
+    this.#helloTimer?.cancel();
+    const ask = () => this.#ask(request, answer => this.#answeredFirst(request, answer));
+    const dial = () => this.#dial(true, ask);
+    if (this.#reach.isConnected) ask();
+    else if (this.#addresses === null) this.#resolve(dial);
+    else dial();
+  }
+
+  #answeredFirst(request: EncryptionRequest, answer: Uint8Array | null): void {
+    if (answer !== null) this.#wire.reply(answer);
+    const read = readEncryptionAnswer(answer);
+    if (read === 'other' || (read === 'yes' && request !== 'ssl')) return this.#unheard('not_tls');
+    if (read === 'yes') this.#toAsk = request;
+    // Of a transparent flow only now a name is heard that its destination can be compared with.
+    if (this.#request === null) this.#addresses = null;
+    this.#stage = 'hello';
+    this.#awaitHello();
+    this.#wire.readOn();
   }
 
   /** The client has named its destination in a CONNECT or SOCKS request. */
@@ -346,34 +404,49 @@ export class Flow<A extends Attempt> {
   }
 
   #dialOut(): void {
-    const addresses = this.#addresses ?? [];
-    const sendsFirst = this.#opening.length > 0;
-    this.#stage = 'dialing';
-    this.record.dstIp = addresses[0] ?? null;
+    const isThere = this.#reach.isConnected && this.#judgement.isObserving;
+    if (!isThere) {
+      this.#reach.abort();
+      this.record.dstIp = this.#addresses?.[0] ?? null;
+    }
     this.#decide(this.#judgement.reason === null ? 'allow' : 'would-deny');
-    this.record.dialing();
-    this.#dial = new Dial<A>({
-      addresses,
-      port: this.record.dstPort,
-      connect: (ip, port, settle) => this.#wire.connect(ip, port, settle, sendsFirst),
-      timers: this.#world.timers,
-      timeoutMs: this.#world.settings.dialTimeoutMs,
-      done: outcome => {
-        this.#dial = null;
-        if (outcome.ok) this.#relay(outcome.attempt, outcome.ip);
-        else this.#dialFailed(outcome.failure);
-      },
+    if (isThere) return this.#relay();
+    this.#dial(this.#opening.length > 0, () => {
+      if (this.#toAsk === null) return this.#relay();
+      this.#ask(this.#toAsk, answer => {
+        if (readEncryptionAnswer(answer) === 'yes') return this.#relay();
+        this.#wire.reset();
+        this.#over('tls_refused');
+      });
     });
   }
 
+  #dial(sendsFirst: boolean, connected: () => void): void {
+    this.#stage = 'dialing';
+    this.#reach.dial(this.#addresses ?? [], sendsFirst, failure => {
+      if (failure === null) connected();
+      else this.#dialFailed(failure);
+    });
+  }
+
+  #ask(request: EncryptionRequest, answered: (answer: Uint8Array | null) => void): void {
+    this.#stage = 'dialing';
+    this.#reach.ask(encryptionRequest(request), answered);
+  }
+
   /** The flow's last act but for its close record. It may idle for hours: what its beginning needed is let go here. */
-  #relay(upstream: A, ip: IpAddress): void {
+  #relay(): void {
     this.#stage = 'relaying';
-    this.record.dialed(ip);
+    const upstream = this.#reach.take();
     relayRecorded(this.#wire, this.record, this.#onOver, upstream, this.#opening.take(), this.#watch);
   }
 
   #dialFailed(failure: DialFailure): void {
+    if (!this.record.isDecided) {
+      this.#sniffed();
+      this.#judgement.giveUp('client_closed');
+      this.#decide('deny');
+    }
     this.#wire.reset();
     this.#over('dial_failed', failure);
   }
@@ -393,7 +466,7 @@ export class Flow<A extends Attempt> {
     if (reason === null || reason === 'client_closed') return NOTHING;
     if (this.#request !== null && !this.#isGranted) return this.#request.refusal(reason);
     if (this.#requestReader !== null && this.#request === null) return this.#requestReader.refusal(reason);
-    return this.record.protocol === 'tls' ? tlsAlert(reason) : NOTHING;
+    return this.#helloReader.refusal(reason);
   }
 
   #sniffed(): void {
@@ -411,7 +484,7 @@ export class Flow<A extends Attempt> {
     this.#stage = 'over';
     this.#helloTimer?.cancel();
     this.#silenceTimer?.cancel();
-    this.#dial?.cancel();
+    this.#reach.abort();
     this.record.closed(end, this.#wire.relayed, dialFailure);
     this.#onOver();
   }

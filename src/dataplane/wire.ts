@@ -20,6 +20,12 @@ export interface Wire<A extends Attempt> {
   readonly relayed: RelayedBytes;
   /** Starts to connect to an upstream: see `Connect`. `sendsFirst`: there are bytes to send as soon as it is connected. */
   connect(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void, sendsFirst: boolean): A;
+  /**
+   * Sends `request` to a connected upstream and hands on the first that it says: a byte or two, and what else there is
+   * stays to be relayed. Null when it ends or fails instead. Calls `answered` once, never before it returns, and not after
+   * the attempt was aborted or the question stopped. Returns how to stop it: the upstream can be relayed then.
+   */
+  ask(upstream: A, request: Uint8Array, answered: (answer: Uint8Array | null) => void): () => void;
   /** The flow wants the client's bytes again. */
   readOn(): void;
   /** Sends a short answer to the client. */

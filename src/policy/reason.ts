@@ -9,7 +9,7 @@ export const REASONS = {
   client_closed: 'the client left before it had named a host',
   drained: 'the daemon, or the worker of the flow, ended before the client had named a host',
   malformed_hello: 'the TLS ClientHello breaks its grammar, or names a host in a form that is no hostname',
-  malformed_request: 'the HTTP or SOCKS request breaks its grammar',
+  malformed_request: 'the HTTP, SOCKS or PostgreSQL request breaks its grammar',
   hello_timeout: 'the client did not finish its hello or request in time (limits.helloTimeout)',
   hello_too_large: 'the hello or request is larger than allowed (limits.helloBytes)',
   not_tls: 'the client spoke neither TLS nor plain HTTP, or plain HTTP inside a tunnel',

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { HelloReader } from '../../src/dataplane/hello-reader.ts';
-import { buildClientHello, text } from '../support/client-hello.ts';
+import { buildClientHello, bytes, concat, text } from '../support/client-hello.ts';
+import { GSSENC_REQUEST, SSL_REQUEST, STARTUP_MESSAGE } from '../support/postgres-openings.ts';
+import { describeAnswer } from './support.ts';
 
 const read = (bytes: Uint8Array, maxBytes = 65_536) => new HelloReader(maxBytes).read(bytes);
 
@@ -27,6 +29,37 @@ describe('HelloReader', () => {
     ['tcp', 'SSH-2.0-OpenSSH_9.2\r\n'],
   ])('takes what is not TLS for %s', (protocol, opening) => {
     expect(read(text(opening))).toEqual({ kind: 'unreadable', protocol, reason: 'not_tls', detail: null });
+  });
+
+  it('hears a PostgreSQL client ask for GSS, then for TLS, each once', () => {
+    const reader = new HelloReader(65_536);
+    expect(reader.read(GSSENC_REQUEST)).toEqual({ kind: 'asks', protocol: 'tcp', request: 'gssenc' });
+    expect(reader.read(SSL_REQUEST)).toEqual({ kind: 'asks', protocol: 'tcp', request: 'ssl' });
+    expect(reader.read(GSSENC_REQUEST)).toMatchObject({
+      reason: 'malformed_request',
+      detail: 'repeated-request',
+    });
+  });
+
+  it('does not take what came before the answer for the hello', () => {
+    expect(read(concat(SSL_REQUEST, buildClientHello()))).toEqual({
+      kind: 'unreadable',
+      protocol: 'tcp',
+      reason: 'malformed_request',
+      detail: 'bytes-before-answer',
+    });
+  });
+
+  it.each<[string, Uint8Array, string]>([
+    ['TLS', buildClientHello(), 'alert 49'],
+    ['the beginning of TLS', bytes(22, 3), 'alert 49'],
+    ['PostgreSQL in the clear', STARTUP_MESSAGE, 'PostgreSQL error'],
+    ['PostgreSQL that waits for an answer', SSL_REQUEST, 'nothing'],
+    ['something else', text('SSH-2.0-OpenSSH_9.2'), 'nothing'],
+  ])('refuses %s in its own words', (_, opening, expected) => {
+    const reader = new HelloReader(65_536);
+    reader.read(opening);
+    expect(describeAnswer(reader.refusal('not_allowed'))).toBe(expected);
   });
 
   it('holds a hello to the bound at any split', () => {

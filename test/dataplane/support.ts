@@ -15,6 +15,7 @@ import { Policy } from '../../src/policy/policy.ts';
 import type { ParsedPolicy, Rule } from '../../src/policy/rules.ts';
 import { TcpAddresses } from '../../src/policy/tcp-addresses.ts';
 import type { Resolution, Resolver } from '../../src/resolve/resolver.ts';
+import { parsePostgresOpening } from '../../src/sniff/postgres.ts';
 import { policyOf, rule } from '../policy/reference.ts';
 import { ip } from '../resolve/support.ts';
 
@@ -76,6 +77,8 @@ export class FakeWire implements Wire<FakeAttempt> {
   readonly attempts: FakeAttempt[] = [];
   relaying: { head: Uint8Array; watch: RelayWatch | null; done: (end: FlowEnd) => void } | null = null;
   handedOver: { opening: Uint8Array; done: () => void } | null = null;
+  /** Answers what was asked of an upstream. */
+  asking: ((answer: Uint8Array | null) => void) | null = null;
   isOver = false;
   onReadOn: () => void = () => {};
 
@@ -89,6 +92,18 @@ export class FakeWire implements Wire<FakeAttempt> {
     this.attempts.push(attempt);
     return attempt;
   };
+
+  ask(upstream: FakeAttempt, request: Uint8Array, answered: (answer: Uint8Array | null) => void): () => void {
+    this.#note(`ask ${upstream.address} ${describeRequest(request)}`);
+    if (upstream.state !== 'connected') this.faults.push('a question to what is not connected');
+    this.asking = answer => {
+      this.asking = null;
+      answered(answer);
+    };
+    return () => {
+      this.asking = null;
+    };
+  }
 
   readOn(): void {
     this.#note('readOn');
@@ -140,11 +155,18 @@ export class FakeWire implements Wire<FakeAttempt> {
   }
 }
 
+function describeRequest(bytes: Uint8Array): string {
+  const opening = parsePostgresOpening(bytes);
+  return opening.kind === 'request' ? opening.request : Buffer.from(bytes).toString('hex');
+}
+
 /** `nothing`, `alert 49`, `HTTP 403`, `method 0`, `SOCKS 2`, or hex. */
 export function describeAnswer(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'nothing';
   if (bytes.length === 7 && bytes[0] === 21) return `alert ${bytes[6]}`;
+  if (bytes[0] === 0x45) return 'PostgreSQL error';
   if (bytes.length === 2 && bytes[0] === 5) return `method ${bytes[1]}`;
+  if (bytes.length < 3) return Buffer.from(bytes).toString('latin1');
   if (bytes.length === 10 && bytes[0] === 5) return `SOCKS ${bytes[1]}`;
   const status = /^HTTP\/1\.1 (\d{3}) /.exec(Buffer.from(bytes).toString('latin1'))?.[1];
   return status === undefined ? Buffer.from(bytes).toString('hex') : `HTTP ${status}`;
@@ -353,6 +375,13 @@ export const failed =
   (failure: DialFailure): Step =>
   rig =>
     rig.attempt.settle(failure);
+/** The upstream answers what it was asked. */
+export const answers =
+  (answer: string | null): Step =>
+  rig => {
+    if (rig.wire.asking === null) throw new Error(`nothing was asked; calls: ${rig.wire.calls}`);
+    rig.wire.asking(answer === null ? null : Buffer.from(answer, 'latin1'));
+  };
 export const resolved: Step = rig => rig.resolver.answer();
 export const relayEnds =
   (end: FlowEnd): Step =>

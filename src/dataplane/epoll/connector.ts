@@ -3,8 +3,11 @@ import type { Attempt } from '../dial.ts';
 import type { DialFailure } from '../events.ts';
 import * as c from './libc.ts';
 import type { EventLoop } from './loop.ts';
-import { adopt, type Socket, type SocketOwner } from './socket.ts';
+import { adopt, type Socket, type SocketOwner, WOULD_BLOCK } from './socket.ts';
 import { acknowledgeWithData, bindAs, encodeSocketAddress, setNoDelay, socketError } from './sockets.ts';
+
+/** See `Wire.ask`: two tell one byte from more. */
+const ANSWER_BYTES = 2;
 
 /** A non-blocking connect under way. Once settled without failure, `socket` is connected and the taker's. */
 export class ConnectAttempt implements Attempt, SocketOwner {
@@ -13,6 +16,7 @@ export class ConnectAttempt implements Attempt, SocketOwner {
   readonly #loop: EventLoop;
   readonly #settle: (failure: DialFailure | null) => void;
   #settled = false;
+  #answered: ((answer: Uint8Array | null) => void) | null = null;
 
   /**
    * `from`: the address to connect from, where it is not one of our own. `sendsFirst`: bytes follow at once, and can
@@ -59,10 +63,26 @@ export class ConnectAttempt implements Attempt, SocketOwner {
 
   abort(): void {
     this.#settled = true;
+    this.#answered = null;
     this.socket?.close();
   }
 
+  /** See `Wire.ask`. */
+  ask(request: Uint8Array, answered: (answer: Uint8Array | null) => void): () => void {
+    this.#answered = answered;
+    // Nothing was sent before: so few bytes are taken whole unless the upstream is gone.
+    const isSent = this.socket?.write(request) === request.length;
+    this.#loop.soon(() => {
+      if (isSent) this.#readAnswer();
+      else this.#answer(null);
+    });
+    return () => {
+      this.#answered = null;
+    };
+  }
+
   socketReady(): void {
+    if (this.#settled) return this.#readAnswer();
     if (this.socket === null) return;
     if (this.socket.broken) {
       const errno = socketError(this.#loop.ffi.libc, this.socket.fd);
@@ -71,6 +91,20 @@ export class ConnectAttempt implements Attempt, SocketOwner {
     } else if (this.socket.writable) {
       this.#finish(null);
     }
+  }
+
+  /** Where nothing is asked, what comes stays for the relay. */
+  #readAnswer(): void {
+    if (this.#answered === null || this.socket === null || !this.socket.readable) return;
+    const count = this.socket.read(ANSWER_BYTES);
+    if (count === WOULD_BLOCK) return;
+    this.#answer(count > 0 ? Uint8Array.from(this.#loop.scratch.bytes.subarray(0, count)) : null);
+  }
+
+  #answer(answer: Uint8Array | null): void {
+    const answered = this.#answered;
+    this.#answered = null;
+    answered?.(answer);
   }
 
   #finish(failure: DialFailure | null): void {

@@ -16,6 +16,8 @@ const LINGER_MS = 1_000;
 /** And how much it may still send, in reads. */
 const LINGER_READS = 16;
 
+const NONE: RelayedBytes = { out: 0, in: 0 };
+
 /** A flow's wire over raw sockets in an epoll loop. Owns the client's socket, and the upstream's from `relay` on. */
 export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
   readonly client: Endpoint;
@@ -29,6 +31,8 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
   #isReading = false;
   #linger: Timer | null = null;
   #lingerReads = LINGER_READS;
+  /** Moved before the relay. */
+  #asked: RelayedBytes = NONE;
 
   /** `listener`: the index of the one it came in by. `keepsSource`: upstreams are to see the client's address. */
   constructor(
@@ -48,7 +52,8 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
   }
 
   get relayed(): RelayedBytes {
-    return { out: this.#relay?.bytesOut ?? 0, in: this.#relay?.bytesIn ?? 0 };
+    const { out, in: back } = this.#asked;
+    return { out: out + (this.#relay?.bytesOut ?? 0), in: back + (this.#relay?.bytesIn ?? 0) };
   }
 
   attach(flow: Flow<ConnectAttempt>): void {
@@ -69,6 +74,19 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
   ): ConnectAttempt {
     const from = this.#keepsSource ? this.client.ip : null;
     return new ConnectAttempt(this.#context.loop, ip, port, settle, { from, sendsFirst });
+  }
+
+  ask(
+    upstream: ConnectAttempt,
+    request: Uint8Array,
+    answered: (answer: Uint8Array | null) => void,
+  ): () => void {
+    return upstream.ask(request, answer => {
+      const moved = { out: request.length, in: answer?.length ?? 0 };
+      this.#asked = { out: this.#asked.out + moved.out, in: this.#asked.in + moved.in };
+      this.#context.moved(moved.out, moved.in);
+      answered(answer);
+    });
   }
 
   socketReady(): void {

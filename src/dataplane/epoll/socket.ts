@@ -43,15 +43,16 @@ export class Socket implements EventHandler {
     this.owner?.socketReady();
   }
 
-  /** Reads into the loop's scratch buffer. Returns the bytes read, END_OF_STREAM, WOULD_BLOCK or FAILED. */
-  read(): number {
+  /**
+   * Reads up to `limit` bytes into the loop's scratch buffer. Returns the bytes read, END_OF_STREAM, WOULD_BLOCK or FAILED.
+   */
+  read(limit = this.#loop.scratch.bytes.length): number {
     const { libc } = this.#loop.ffi;
-    const { address, bytes } = this.#loop.scratch;
-    const count = libc.recv(this.fd, address, bytes.length, 0);
+    const count = libc.recv(this.fd, this.#loop.scratch.address, limit, 0);
     // A short read means that the queue is empty, and the next segment will be a new edge; but after a FIN
     // there is no further edge, so then read on to the end.
     if (count > 0) {
-      if (count < bytes.length && !this.#finSeen) this.readable = false;
+      if (count < limit && !this.#finSeen) this.readable = false;
       return count;
     }
     return count === 0 ? END_OF_STREAM : this.#readFailed(libc.errno());

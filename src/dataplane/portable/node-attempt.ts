@@ -5,6 +5,9 @@ import type { DialFailure } from '../events.ts';
 
 const KEEPALIVE_MS = 120_000;
 
+/** See `Wire.ask`: two tell one byte from more. */
+const ANSWER_BYTES = 2;
+
 /** A connection attempt over `node:net`. Once settled without failure, `socket` is connected, paused and the taker's. */
 export class NodeAttempt implements Attempt {
   readonly socket: Socket;
@@ -27,10 +30,37 @@ export class NodeAttempt implements Attempt {
   }
 
   abort(): void {
-    this.socket.removeAllListeners('connect');
-    this.socket.off('error', this.#failed);
+    this.socket.removeAllListeners();
     this.socket.on('error', () => {});
     this.socket.destroy();
+  }
+
+  /** See `Wire.ask`. Leaves the socket paused. */
+  ask(request: Uint8Array, answered: (answer: Uint8Array | null) => void): () => void {
+    const { socket } = this;
+    const read = (chunk: Buffer) => {
+      stop();
+      if (chunk.length > ANSWER_BYTES) socket.unshift(chunk.subarray(ANSWER_BYTES));
+      answered(chunk.subarray(0, ANSWER_BYTES));
+    };
+    const failed = () => {
+      stop();
+      answered(null);
+    };
+    const stop = () => {
+      socket.pause();
+      socket.off('data', read);
+      socket.off('end', failed);
+      socket.off('error', failed);
+    };
+    // For good: it may fail before whoever relays it listens.
+    socket.on('error', () => {});
+    socket.on('data', read);
+    socket.on('end', failed);
+    socket.on('error', failed);
+    socket.write(request);
+    socket.resume();
+    return stop;
   }
 
   #finish(failure: DialFailure | null): void {

@@ -48,6 +48,9 @@ export class NodeRelay {
 
   start(): void {
     const { client, upstream, head, clientEnded, moved } = this.#options;
+    // Both may have happened since it was connected, while nobody listened.
+    if (upstream.destroyed) return this.end('server_reset');
+    if (upstream.readableEnded) this.#ended('server_fin', client);
     if (head.length > 0) {
       upstream.write(head);
       moved(head.length, 0);

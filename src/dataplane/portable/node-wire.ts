@@ -65,6 +65,13 @@ export class NodeWire implements FlowWire<NodeAttempt> {
     settle: (failure: DialFailure | null) => void,
   ): NodeAttempt => new NodeAttempt(ip, port, settle);
 
+  ask(upstream: NodeAttempt, request: Uint8Array, answered: (answer: Uint8Array | null) => void): () => void {
+    return upstream.ask(request, answer => {
+      this.#moved(request.length, answer?.length ?? 0);
+      answered(answer);
+    });
+  }
+
   readOn(): void {
     if (this.#ended) this.#flow?.clientEnded();
     else this.#socket.resume();
@@ -81,7 +88,7 @@ export class NodeWire implements FlowWire<NodeAttempt> {
     done: (end: FlowEnd) => void,
   ): void {
     this.#socket.removeAllListeners();
-    const { idleTimeoutMs, halfClosedTimeoutMs, moved } = this.#options;
+    const { idleTimeoutMs, halfClosedTimeoutMs } = this.#options;
     this.#relay = new NodeRelay({
       client: this.#socket,
       upstream: upstream.socket,
@@ -90,11 +97,7 @@ export class NodeWire implements FlowWire<NodeAttempt> {
       watch,
       idleTimeoutMs,
       halfClosedTimeoutMs,
-      moved: (out, back) => {
-        this.relayed.out += out;
-        this.relayed.in += back;
-        moved(out, back);
-      },
+      moved: (out, back) => this.#moved(out, back),
       done,
     });
     this.#relay.start();
@@ -125,6 +128,12 @@ export class NodeWire implements FlowWire<NodeAttempt> {
   reset(): void {
     this.#release();
     this.#socket.resetAndDestroy();
+  }
+
+  #moved(out: number, back: number): void {
+    this.relayed.out += out;
+    this.relayed.in += back;
+    this.#options.moved(out, back);
   }
 
   #release(): void {

@@ -1,0 +1,89 @@
+import type { IpAddress } from '../policy/address.ts';
+import { type Attempt, Dial } from './dial.ts';
+import type { DialFailure } from './events.ts';
+import type { FlowRecorder } from './flow-recorder.ts';
+import type { Wire } from './wire.ts';
+import type { World } from './world.ts';
+
+/** The way of one flow to its upstream before the relay. Owns what is connected, or connecting, until `take`. */
+export class Reach<A extends Attempt> {
+  readonly #wire: Wire<A>;
+  readonly #world: World;
+  readonly #record: FlowRecorder;
+  #upstream: A | null = null;
+  #stop: () => void = () => {};
+
+  /** `record` is told when it is dialled, and where that led. */
+  constructor(wire: Wire<A>, world: World, record: FlowRecorder) {
+    this.#wire = wire;
+    this.#world = world;
+    this.#record = record;
+  }
+
+  get isConnected(): boolean {
+    return this.#upstream !== null;
+  }
+
+  /** Dials `addresses`, in order of preference and not empty. `sendsFirst`: see `Wire.connect`. Calls `done` unless aborted. */
+  dial(
+    addresses: readonly IpAddress[],
+    sendsFirst: boolean,
+    done: (failure: DialFailure | null) => void,
+  ): void {
+    const { timers, settings } = this.#world;
+    this.#record.dialing();
+    const dial = new Dial<A>({
+      addresses,
+      port: this.#record.dstPort,
+      connect: (ip, port, settle) => this.#wire.connect(ip, port, settle, sendsFirst),
+      timers,
+      timeoutMs: settings.dialTimeoutMs,
+      done: outcome => {
+        this.#stop = () => {};
+        if (!outcome.ok) return done(outcome.failure);
+        this.#upstream = outcome.attempt;
+        this.#record.dialed(outcome.ip);
+        done(null);
+      },
+    });
+    this.#stop = () => dial.cancel();
+  }
+
+  /** Asks the connected upstream: see `Wire.ask`. Null also when no answer comes within the time of a dial. */
+  ask(request: Uint8Array, answered: (answer: Uint8Array | null) => void): void {
+    const { timers, settings } = this.#world;
+    const deadline = timers.after(settings.dialTimeoutMs, () => {
+      this.#stop();
+      answered(null);
+    });
+    const stop = this.#wire.ask(this.#connected, request, answer => {
+      this.#stop();
+      answered(answer);
+    });
+    this.#stop = () => {
+      this.#stop = () => {};
+      deadline.cancel();
+      stop();
+    };
+  }
+
+  /** Gives the connected upstream up to whoever relays it. */
+  take(): A {
+    const upstream = this.#connected;
+    this.#upstream = null;
+    return upstream;
+  }
+
+  /** Ends what is connected or under way; nothing is called any more. */
+  abort(): void {
+    this.#stop();
+    this.#stop = () => {};
+    this.#upstream?.abort();
+    this.#upstream = null;
+  }
+
+  get #connected(): A {
+    if (this.#upstream === null) throw new Error('there is no upstream before one is connected');
+    return this.#upstream;
+  }
+}
