@@ -7,6 +7,7 @@ import { IpAddress } from '../policy/address.ts';
 import { parseHostname } from '../policy/hostname.ts';
 import { HOSTNAME_FAULTS } from '../tls-sni/index.ts';
 import type { DaemonApi, SitesPage } from './daemon-api.ts';
+import { handOverRoutes } from './hand-over-routes.ts';
 import { streamJsonList } from './json-list.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { readQuery } from './query.ts';
@@ -48,6 +49,7 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     const outcome = await daemon.reload('http');
     return context.json(outcome, outcome.result === 'failure' ? 422 : 200);
   });
+  app.route('/-', handOverRoutes(daemon));
   app.get('/metrics', async context => {
     const { contentType, body } = await daemon.metrics();
     return context.body(body, 200, { 'content-type': contentType });

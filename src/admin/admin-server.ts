@@ -11,6 +11,8 @@ const MIN_TOKEN_LENGTH = 16;
 export interface AdminServer {
   /** Where it really listens. */
   readonly address: SocketAddress;
+  /** Lets the address go; questions under way are still answered. */
+  leave(): void;
   close(): Promise<void>;
 }
 
@@ -32,6 +34,9 @@ export async function startAdminServer(
   const bound = server.address();
   return {
     address: { host, port: bound !== null && typeof bound === 'object' ? bound.port : port },
+    leave: () => {
+      server.close();
+    },
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve());

@@ -9,6 +9,7 @@ import type { Mode } from '../policy/decision.ts';
 import type { Explanation } from '../policy/explain.ts';
 import type { TcpQuery } from '../policy/policy.ts';
 import type { SourceGroups } from '../policy/source-groups.ts';
+import type { HandOver } from './hand-over-routes.ts';
 import type { PolicyChanges } from './policy-changes.ts';
 
 /** What `status` shows. Times are epoch milliseconds. */
@@ -73,7 +74,7 @@ export interface DiscoveryReset {
 export type ExplainQuestion = Omit<TcpQuery, 'nowMs'>;
 
 /** What the admin HTTP asks of the daemon. */
-export interface DaemonApi {
+export interface DaemonApi extends HandOver {
   readonly changes: PolicyChanges;
   readonly audit: Pick<AuditTrail, 'record'>;
   /** Whether flows are served, or will be in a moment: one worker is enough. */

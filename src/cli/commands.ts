@@ -4,6 +4,11 @@ const CONFIG: Option = {
   flags: '-c, --config <file>',
   description: 'daemon configuration (default: ./config/sallyport.yaml)',
 };
+const TAKE_OVER: Option = {
+  flags: '--take-over',
+  description:
+    'replace the daemon that runs at the same admin address, if one does: serve on its sockets, then let it drain and end',
+};
 const JSON_OUTPUT: Option = { flags: '--json', description: 'print JSON' };
 const ADMIN: Option = {
   flags: '--admin <url>',
@@ -59,8 +64,8 @@ export const COMMANDS: readonly Command[] = [
     name: 'run',
     summary: 'run the filter in the foreground',
     details:
-      'Logs to stdout. SIGHUP reloads the policy (never this configuration), SIGTERM and SIGINT drain, a second one ends at once.',
-    options: [CONFIG],
+      'Logs to stdout. SIGHUP reloads the policy (never this configuration), SIGTERM and SIGINT drain, a second one ends at once. Sockets that systemd has opened (LISTEN_FDS) are served, by their address or name, and it is told of the state (sd_notify, watchdog). --take-over passes no flow on: those stay with the old daemon until they end, or its drainTimeout does.',
+    options: [CONFIG, TAKE_OVER],
     load: async () => (await import('./commands/run.ts')).run,
   },
   {

@@ -16,9 +16,7 @@ import { formatSocketAddress, type SocketAddress } from '../config/socket-addres
 import { type PolicyWatcher, watchPolicy } from '../config/watch.ts';
 import type { DataPlane } from '../dataplane/data-plane.ts';
 import { affordableFlows } from '../dataplane/flow-limit.ts';
-import { makeGuard } from '../dataplane/guard.ts';
 import type { Listener } from '../dataplane/listener.ts';
-import type { Endpoint } from '../dataplane/wire.ts';
 import { AuditTrail } from '../observe/audit.ts';
 import { Collector } from '../observe/collector.ts';
 import type { TrendStep } from '../observe/discovery.ts';
@@ -31,22 +29,24 @@ import { obstaclesToEnforcing } from '../observe/readiness-obstacles.ts';
 import type { RuleStatus } from '../observe/rule-hits.ts';
 import type { Site, SiteFilter, SourceSite } from '../observe/site-query.ts';
 import type { TrendFilter, TrendPoint } from '../observe/trend.ts';
-import { IpAddress } from '../policy/address.ts';
 import { type Explanation, explainInSteps } from '../policy/explain.ts';
-import { type Hostname, parseHostname } from '../policy/hostname.ts';
 import { PresetHints, type PresetUse } from '../policy/preset-hint.ts';
 import type { SourceGroups } from '../policy/source-groups.ts';
-import { createResolver } from '../resolve/create-resolver.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import { packageVersion } from '../version.ts';
 import { DiscoveryService } from './discovery-service.ts';
+import { sayWhatIsLeft } from './drain-progress.ts';
 import { type EcsLookup, gatewayOf, taskLabels, taskMetricLabels } from './ecs-task.ts';
 import { planInThread } from './edit-planner.ts';
+import { formatEndpoint, toEndpoint } from './endpoint.ts';
+import { makeResolver } from './make-resolver.ts';
 import { PolicyEditor } from './policy-editor.ts';
 import type { PolicyLoader } from './policy-loader.ts';
 import { PolicyStore } from './policy-store.ts';
 import { startDataPlane } from './select-plane.ts';
 import { inSlices } from './slices.ts';
+import { Successor } from './successor.ts';
+import type { Surroundings } from './surroundings.ts';
 import { TcpNames } from './tcp-names.ts';
 import { workerDeaths } from './worker-deaths.ts';
 
@@ -54,6 +54,8 @@ import { workerDeaths } from './worker-deaths.ts';
 const HALF_CLOSED_TIMEOUT_MS = 60_000;
 /** How long the last log lines may take to be written. */
 const FLUSH_MS = 1_000;
+/** What ending takes besides the flows. */
+const STOP_MS = 5_000;
 
 /** Everything that runs: policy, data plane, admin server, watcher, and the subscribers of what flows do. */
 export class Daemon implements DaemonApi {
@@ -61,6 +63,8 @@ export class Daemon implements DaemonApi {
   readonly audit: AuditTrail;
   readonly changes: PolicyEditor;
   readonly #config: DaemonConfig;
+  readonly #surroundings: Surroundings;
+  readonly #successor = new Successor();
   readonly #gateway: string;
   readonly #startedMs = Date.now();
   readonly #metrics: Metrics;
@@ -76,6 +80,8 @@ export class Daemon implements DaemonApi {
   #state: Status['state'] = 'starting';
   #plane: DataPlane | null = null;
   #admin: AdminServer | null = null;
+  #hasSuccessor = false;
+  #onRetire: () => void = () => {};
   #watcher: PolicyWatcher | null = null;
 
   constructor(
@@ -83,9 +89,11 @@ export class Daemon implements DaemonApi {
     policy: Extract<CompiledLoad, { ok: true }>,
     loader: PolicyLoader,
     ecs: EcsLookup | null,
+    surroundings: Surroundings,
   ) {
     const task = ecs?.ok === true ? ecs.task : null;
     this.#config = config;
+    this.#surroundings = surroundings;
     this.#loader = loader;
     this.#gateway = config.gateway ?? (task === null ? hostname() : gatewayOf(task));
     this.#labels = task === null ? {} : taskLabels(task);
@@ -128,12 +136,17 @@ export class Daemon implements DaemonApi {
       this.log.warn(formatDiagnostic(warning), { event: 'policy_warning' });
   }
 
-  /** Opens the admin address, then the listeners. `onFatal`: the data plane has failed, nothing is served any more. Throws ListenError. */
-  async start(onFatal: (error: Error) => void): Promise<void> {
+  /**
+   * Opens the admin address, then the listeners; where there is a predecessor, its address only when we serve. Throws
+   * ListenError. `onFatal`: the data plane has failed, nothing is served any more. `onRetire`: a successor serves.
+   */
+  async start(onFatal: (error: Error) => void, onRetire: () => void): Promise<void> {
+    this.#onRetire = onRetire;
+    const openAdmin = () => startAdminServer(this.#config.admin, this);
     this.#tcpNames.follow(this.#policies.policy);
     await this.#discovery.start();
-    this.#admin = await startAdminServer(this.#config.admin, this);
-    const plane = await this.#startPlane(this.#admin.address, onFatal);
+    if (!this.#surroundings.hasPredecessor) this.#admin = await openAdmin();
+    const plane = await this.#startPlane(this.#admin?.address ?? this.#config.admin, onFatal);
     this.#plane = plane;
     // The admin server was up before: a reload may have come in between.
     plane.setPolicy(this.#policies.policy);
@@ -150,6 +163,7 @@ export class Daemon implements DaemonApi {
       loadedSha256: () => this.#policies.policy.sha256,
       onChange: async () => (await this.reload('file')).result !== 'failure',
     });
+    this.#admin ??= await this.#surroundings.succeed(openAdmin);
     this.#state = 'ready';
     this.#sayReady(plane);
     void this.#tellHints(this.#presets);
@@ -164,24 +178,55 @@ export class Daemon implements DaemonApi {
   /** Stops accepting, waits for the flows under way, closes everything and writes the last lines. */
   async drain(trigger: string): Promise<void> {
     const timeoutMs = this.#config.limits.drainTimeoutMs;
+    const { manager } = this.#surroundings;
     this.#state = 'draining';
-    this.log.info(`draining: waiting up to ${timeoutMs / 1000} s for open flows`, {
-      event: 'drain',
-      trigger,
-    });
-    await this.stop(timeoutMs);
-    this.log.info('drained: all flows have ended', { event: 'drained', trigger });
+    const waiting = `draining: waiting up to ${timeoutMs / 1000} s for open flows`;
+    this.log.info(waiting, { event: 'drain', trigger, open_flows: this.#openFlows() });
+    manager?.stopping(waiting, timeoutMs + STOP_MS);
+    const silence = sayWhatIsLeft(
+      () => this.#openFlows(),
+      left => {
+        this.log.info(`draining: ${left}`, { event: 'drain', trigger, open_flows: this.#openFlows() });
+        manager?.status(`draining: ${left}`);
+      },
+    );
+    const cut = await this.stop(timeoutMs);
+    silence();
+    const outcome =
+      cut === 0 ? 'all flows have ended' : `${cut} flows were ended after ${timeoutMs / 1000} s`;
+    this.log.info(`drained: ${outcome}`, { event: 'drained', trigger, cut });
     await this.log.flush(FLUSH_MS);
   }
 
-  /** Ends everything; flows that are open after `timeoutMs` are cut. */
-  async stop(timeoutMs: number): Promise<void> {
+  /** Ends everything; flows that are open after `timeoutMs` are cut. Resolves to how many. */
+  async stop(timeoutMs: number): Promise<number> {
+    // Before anything else: what a closed socket queues is lost.
+    const drained = this.#plane?.drain(timeoutMs, this.#hasSuccessor);
     await this.#loader.close();
     await this.#watcher?.close();
     this.#tcpNames.stop();
-    await this.#plane?.drain(timeoutMs);
+    const cut = (await drained) ?? 0;
     await this.#discovery.close();
     await this.#admin?.close();
+    return cut;
+  }
+
+  async pass(path: string): Promise<{ ok: true } | { ok: false; error: string }> {
+    if (this.#plane === null || this.#state !== 'ready') return { ok: false, error: `it is ${this.#state}` };
+    try {
+      await this.#successor.pass(path, this.#plane.descriptors);
+      return { ok: true };
+    } catch (error) {
+      return { ok: false, error: `the sockets cannot be passed: ${error}` };
+    }
+  }
+
+  retire(key: string): boolean {
+    if (!this.#successor.has(key)) return false;
+    this.#hasSuccessor = true;
+    this.#admin?.leave();
+    this.#onRetire();
+    return true;
   }
 
   isHealthy(): boolean {
@@ -296,6 +341,12 @@ export class Daemon implements DaemonApi {
       sites: this.#discovery.discovery.sites,
       ruleHits: this.#discovery.discovery.ruleHits,
     });
+    const bound = listeners.map(config => ({
+      listener: flowListener(config, this.#gateway),
+      address: toEndpoint(config),
+      inherited: this.#surroundings.socketsOf(config.name, toEndpoint(config)),
+    }));
+    this.#surroundings.expectAllTaken();
     return startDataPlane(
       {
         kind: dataplane,
@@ -319,10 +370,8 @@ export class Daemon implements DaemonApi {
           }),
       },
       {
-        listeners: listeners.map(config => ({
-          listener: flowListener(config, this.#gateway),
-          address: toEndpoint(config),
-        })),
+        listeners: bound,
+        hasPredecessor: this.#surroundings.hasPredecessor,
         gateway: this.#gateway,
         settings: { ...limits, onDeny, onPolicyChange, halfClosedTimeoutMs: HALF_CLOSED_TIMEOUT_MS },
         flowLimit: limits.flows,
@@ -335,12 +384,20 @@ export class Daemon implements DaemonApi {
     );
   }
 
+  #openFlows(): number {
+    return (
+      this.#plane?.listening.reduce((sum, { name }) => sum + (this.#plane?.openFlows(name) ?? 0), 0) ?? 0
+    );
+  }
+
   #sayReady(plane: DataPlane): void {
     const { mode, rules } = this.#policies.status();
     const where = plane.listening
       .map(({ name, address }) => `${name} on ${formatEndpoint(address)}`)
       .join(', ');
-    this.log.info(`ready: listening for ${where}; mode ${mode}, ${rules} rules`, {
+    const ready = `ready: listening for ${where}; mode ${mode}, ${rules} rules`;
+    this.#surroundings.manager?.ready(ready);
+    this.log.info(ready, {
       event: 'ready',
       version: packageVersion(),
       mode,
@@ -352,19 +409,6 @@ export class Daemon implements DaemonApi {
       startup_ms: Math.round(performance.now()),
     });
   }
-}
-
-function makeResolver({ dns, destinations }: DaemonConfig): Resolver {
-  const hosts = new Map<Hostname, IpAddress[]>();
-  for (const [name, addresses] of Object.entries(dns.hosts)) {
-    const parsed = parseHostname(name);
-    if (!parsed.ok) throw new Error(`${name} is no hostname`);
-    hosts.set(
-      parsed.hostname,
-      addresses.map(text => checked(IpAddress.parse(text), text)),
-    );
-  }
-  return createResolver({ servers: dns.servers, hosts, guard: makeGuard(destinations, []) });
 }
 
 function flowListener(config: ListenerConfig, gateway: string): Listener {
@@ -384,18 +428,4 @@ function flowListener(config: ListenerConfig, gateway: string): Listener {
     default:
       return config satisfies never;
   }
-}
-
-function toEndpoint({ host, port }: SocketAddress): Endpoint {
-  return { ip: checked(IpAddress.parse(host), host), port };
-}
-
-function formatEndpoint({ ip, port }: Endpoint): string {
-  return formatSocketAddress({ host: ip.toString(), port });
-}
-
-/** The configuration was checked when it was loaded; what fails here is a fault of ours. */
-function checked<T>(value: T | null, text: string): T {
-  if (value === null) throw new Error(`the configuration let ${text} pass`);
-  return value;
 }

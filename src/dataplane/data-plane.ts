@@ -15,10 +15,21 @@ export interface RelaySettings {
 export interface ListenerAddress {
   readonly listener: Listener;
   readonly address: Endpoint;
+  /** Listening sockets for it that another process opened, which the plane owns from now on. None: it opens its own. */
+  readonly inherited: InheritedSockets | null;
+}
+
+/** Listening sockets of one address that another process opened. */
+export interface InheritedSockets {
+  readonly fds: readonly number[];
+  /** Whoever opened them keeps them, so that what is queued is served after us as well. */
+  readonly areKept: boolean;
 }
 
 export interface DataPlaneOptions {
   readonly listeners: readonly ListenerAddress[];
+  /** A predecessor listens at the same addresses for a while. Otherwise an address that is in use is a ListenError. */
+  readonly hasPredecessor: boolean;
   readonly settings: FlowSettings & RelaySettings;
   /** Signs the answers to plain HTTP that is refused. */
   readonly gateway: string;
@@ -48,8 +59,13 @@ export interface DataPlane {
   setTcpAddresses(addresses: TcpAddresses): void;
   openFlows(listener: string): number;
   bytes(): RelayedBytes;
-  /** Accepts no more and waits for the flows under way; after `timeoutMs` ends them. Resolves when nothing is left. */
-  drain(timeoutMs: number): Promise<void>;
+  /** The listening sockets, for a successor to serve as well; none where they cannot be told. The plane owns them. */
+  readonly descriptors: readonly number[];
+  /**
+   * Accepts no more and waits for the flows under way; after `timeoutMs` ends them. Resolves when nothing is left, to
+   * how many were ended. With a successor that has our sockets, what they queue is left to it.
+   */
+  drain(timeoutMs: number, hasSuccessor: boolean): Promise<number>;
 }
 
 /** A listening address that cannot be had: `message` names the listener, the cause and what to change. */
@@ -62,7 +78,8 @@ export function listenFailure(what: string, { ip, port }: Endpoint, code: string
 }
 
 const LISTEN_CAUSES: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'address already in use (stop the process that listens there, or change this address)',
+  EADDRINUSE:
+    'address already in use (stop the process that listens there, change this address, or take over from a running sallyport by run --take-over)',
   EADDRNOTAVAIL: 'no such address on this host (use one of its own, 0.0.0.0 or [::])',
   EPERM: 'not permitted (intercept: tproxy needs CAP_NET_ADMIN: grant it, or write intercept: redirect)',
   EACCES: 'permission denied (ports below 1024 need CAP_NET_BIND_SERVICE: use a higher one)',

@@ -168,6 +168,19 @@ export class FakeDaemon implements DaemonApi {
     return new SourceGroups([{ name: 'build', cidrs: [cidr] }]);
   }
 
+  /** What successors asked for: sockets at a path, or that it retires. */
+  readonly handOvers: string[] = [];
+
+  async pass(path: string): Promise<{ ok: true } | { ok: false; error: string }> {
+    this.handOvers.push(path);
+    return path === '@here' ? { ok: true } : { ok: false, error: 'nobody waits there' };
+  }
+
+  retire(key: string): boolean {
+    this.handOvers.push(key);
+    return key === 'the key';
+  }
+
   verdict: ReadinessVerdict = 'ready';
   readonly thresholds: ReadinessThresholds[] = [];
 

@@ -34,6 +34,10 @@ export interface DaemonOptions {
   readonly prefix?: readonly string[];
   /** After `node`. */
   readonly nodeArgs?: readonly string[];
+  /** After `run -c FILE`. */
+  readonly args?: readonly string[];
+  /** Descriptors of ours that it finds from 3 on. */
+  readonly descriptors?: readonly number[];
 }
 
 interface Watcher {
@@ -84,9 +88,10 @@ export class TestDaemon {
       'run',
       '-c',
       this.configPath,
+      ...(options.args ?? []),
     ];
     this.process = spawn(command, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(options.descriptors ?? [])],
       env: { ...process.env, ...options.env },
     });
     const killOnExit = () => this.process.kill('SIGKILL');

@@ -10,6 +10,8 @@ export interface EgressOptions {
   /** More keys of sallyport.yaml. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: NodeJS.ProcessEnv;
+  /** After `run -c FILE`. */
+  readonly args?: readonly string[];
   /** After `node`. */
   readonly nodeArgs?: readonly string[];
 }

@@ -3,6 +3,7 @@ import { defaultsFromEnv, type PolicyDefaults } from '../../config/policy-defaul
 import { Daemon } from '../../daemon/daemon.ts';
 import { type EcsLookup, readEcsTask } from '../../daemon/ecs-task.ts';
 import { PolicyLoader } from '../../daemon/policy-loader.ts';
+import { Surroundings } from '../../daemon/surroundings.ts';
 import { ListenError } from '../../dataplane/data-plane.ts';
 import { type RunCommand, textOption } from '../command.ts';
 import { DEFAULT_CONFIG } from '../default-config.ts';
@@ -18,13 +19,23 @@ export const run: RunCommand = async (_args, options, io) => {
   const ecs = await readEcsTask(io.env);
   const loader = new PolicyLoader({ defaults: { ...taskDefaults(ecs), ...defaultsFromEnv(io.env) } });
   const policy = requireLoaded(await loader.loadFirst(config.policyPath), config.policyPath, io);
-  return serve(new Daemon(config, policy, loader, ecs));
+  const surroundings = await Surroundings.find({
+    env: io.env,
+    admin: config.admin,
+    takesOver: options.takeOver === true,
+  }).catch(failListening);
+  return serve(new Daemon(config, policy, loader, ecs, surroundings));
 };
 
 function taskDefaults(ecs: EcsLookup | null): PolicyDefaults {
   if (ecs?.ok !== true) return {};
   const { region, account, partition } = ecs.task;
   return { region, account, partition };
+}
+
+function failListening(error: unknown): never {
+  if (error instanceof ListenError) throw new CommandFailure(error.message, { cause: error });
+  throw error;
 }
 
 /** Runs the daemon until a signal or a fault ends it. */
@@ -43,11 +54,13 @@ function serve(daemon: Daemon): Promise<ExitCode> {
     process.on('uncaughtException', fail);
     process.on('unhandledRejection', fail);
 
-    let isDraining = false;
-    const drain = (signal: NodeJS.Signals) => {
-      if (isDraining) return end(1);
-      isDraining = true;
-      daemon.drain(signal).then(() => end(0), fail);
+    let trigger: NodeJS.Signals | 'take-over' | null = null;
+    const drain = (why: NodeJS.Signals | 'take-over') => {
+      // Who has started a successor may well send the signal as before.
+      const isFirst = trigger === null || trigger === 'take-over' || why === 'take-over';
+      if (!isFirst) return end(1);
+      if (trigger === null) daemon.drain(why).then(() => end(0), fail);
+      trigger = why;
     };
     process.on('SIGTERM', drain);
     process.on('SIGINT', drain);
@@ -55,13 +68,15 @@ function serve(daemon: Daemon): Promise<ExitCode> {
     // Unhandled, Node would open its inspector: a door into the process.
     process.on('SIGUSR1', () => daemon.log.info('SIGUSR1 is ignored', { event: 'signal' }));
 
-    daemon.start(fail).catch((error: unknown) => {
-      if (!(error instanceof ListenError)) return fail(error);
-      daemon.stop(0).finally(() => {
-        daemon.log.flushSync();
-        reject(new CommandFailure(error.message, { cause: error }));
+    daemon
+      .start(fail, () => drain('take-over'))
+      .catch((error: unknown) => {
+        if (!(error instanceof ListenError)) return fail(error);
+        daemon.stop(0).finally(() => {
+          daemon.log.flushSync();
+          reject(new CommandFailure(error.message, { cause: error }));
+        });
       });
-    });
   });
 }
 

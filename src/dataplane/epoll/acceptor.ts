@@ -16,17 +16,25 @@ const MAX_QUEUED = 4096;
 export class Acceptor implements EventHandler {
   readonly #loop: EventLoop;
   readonly #fd: number;
+  readonly #isKept: boolean;
   readonly #accepted: (fd: number, client: SocketAddress) => void;
   readonly #length: PinnedBuffer;
   #open = true;
   #quota = 1;
 
-  constructor(loop: EventLoop, fd: number, accepted: (fd: number, client: SocketAddress) => void) {
+  /** `isKept`: whoever opened the socket holds it for longer than we do. */
+  constructor(
+    loop: EventLoop,
+    fd: number,
+    accepted: (fd: number, client: SocketAddress) => void,
+    isKept = false,
+  ) {
     this.#loop = loop;
     this.#fd = fd;
+    this.#isKept = isKept;
     this.#accepted = accepted;
     this.#length = loop.ffi.pin(4);
-    loop.watchReadable(fd, this);
+    loop.watchShared(fd, this);
   }
 
   ready(): void {
@@ -38,12 +46,20 @@ export class Acceptor implements EventHandler {
       accepted === this.#quota ? Math.min(2 * accepted, MAX_ACCEPTS_PER_TURN) : Math.max(1, accepted);
   }
 
-  /** Takes what is queued, then closes the listening socket: what the kernel has accepted is not to be reset. */
-  close(): void {
+  /**
+   * Closes the listening socket. When nobody else holds it, what is queued is taken first, or the kernel would reset
+   * it; last in this turn, right before the close, so that little comes in between.
+   */
+  close(hasSuccessor: boolean): void {
     if (!this.#open) return;
-    for (let i = 0; i < MAX_QUEUED && this.#acceptOne(); i++);
     this.#open = false;
-    this.#loop.close(this.#fd);
+    // A socket that others hold stays in the epoll set when we close it.
+    this.#loop.unwatch(this.#fd);
+    this.#loop.soon(() => {
+      const isLeft = hasSuccessor || this.#isKept;
+      for (let i = 0; !isLeft && i < MAX_QUEUED && this.#acceptOne(); i++);
+      this.#loop.close(this.#fd);
+    });
   }
 
   /** False when nothing is waiting, or nothing can be taken now. */
@@ -63,9 +79,10 @@ export class Acceptor implements EventHandler {
   }
 
   #pause(): void {
+    if (!this.#open) return;
     this.#loop.unwatch(this.#fd);
     this.#loop.timers.after(PAUSE_MS, () => {
-      if (this.#open) this.#loop.watchReadable(this.#fd, this);
+      if (this.#open) this.#loop.watchShared(this.#fd, this);
     });
   }
 }

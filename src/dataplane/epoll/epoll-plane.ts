@@ -1,24 +1,16 @@
-import { getSystemErrorName } from 'node:util';
 import type { Policy } from '../../policy/policy.ts';
 import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { Counters } from '../counters.ts';
-import {
-  type DataPlane,
-  type DataPlaneOptions,
-  ListenError,
-  type ListenerAddress,
-  listenFailure,
-} from '../data-plane.ts';
+import type { DataPlane, DataPlaneOptions } from '../data-plane.ts';
 import { newRunId } from '../flow-id.ts';
 import { affordableFlows } from '../flow-limit.ts';
-import type { Listener } from '../listener.ts';
 import type { FlowReporter } from '../reporting.ts';
 import { SourceCounts } from '../source-counts.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
-import { type Libc, loadFfi, openEventFd, SystemCallError } from './libc.ts';
+import { bindListeners } from './bound-listeners.ts';
+import { type Libc, loadFfi, openEventFd } from './libc.ts';
 import { MainFlows } from './main-flows.ts';
 import { collectOwnGarbage } from './own-garbage.ts';
-import { localAddress, openListener } from './sockets.ts';
 import { type KeptWorkerOptions, WorkerKeeper } from './worker-keeper.ts';
 
 /** A worker that has been told to end and does not is terminated. */
@@ -46,6 +38,7 @@ class EpollPlane<R> implements DataPlane {
   readonly workers: number;
   readonly flowLimit: number;
   readonly listening: readonly { name: string; address: Endpoint }[];
+  readonly descriptors: readonly number[];
   readonly #counters: Counters;
   readonly #keepers: readonly WorkerKeeper<R>[];
   readonly #main: MainFlows<R>;
@@ -61,8 +54,9 @@ class EpollPlane<R> implements DataPlane {
     const counters = Counters.create(threads, options.listeners.length);
     const sources = SourceCounts.create(threads);
     this.#counters = counters;
-    const sockets = bindAll(libc, options);
-    this.listening = sockets.map(({ name, address }) => ({ name, address }));
+    const bound = bindListeners(libc, options);
+    this.descriptors = bound.flatMap(({ workers }) => workers.flat());
+    this.listening = bound.map(({ listener, address }) => ({ name: listener.name, address }));
     const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const shared = {
       settings: options.settings,
@@ -86,15 +80,16 @@ class EpollPlane<R> implements DataPlane {
       flowIdPrefix: `${newRunId()}-`,
     });
     this.#keepers = Array.from({ length: options.workers }, (_, index) => {
-      const listeners = options.listeners.map(({ listener }, i) => ({
+      const listeners = bound.map(({ listener, areKept, workers }) => ({
         listener,
-        fd: sockets[i]?.fds[index] ?? -1,
+        fds: workers[index] ?? [],
+        areKept,
       }));
       const wakeFd = openEventFd(libc);
       return new WorkerKeeper(options, {
         index,
         wakeFd,
-        listeningFds: listeners.map(({ fd }) => fd),
+        listeningFds: listeners.flatMap(({ fds }) => fds),
         libc,
         main: this.#main,
         counters,
@@ -147,10 +142,12 @@ class EpollPlane<R> implements DataPlane {
     return this.#counters.bytes();
   }
 
-  async drain(timeoutMs: number): Promise<void> {
-    for (const keeper of this.#keepers) keeper.drain();
+  async drain(timeoutMs: number, hasSuccessor: boolean): Promise<number> {
+    for (const keeper of this.#keepers) keeper.drain(hasSuccessor);
     this.#main.drain();
+    let cut = 0;
     const abandon = setTimeout(() => {
+      cut = this.#counters.allOpenFlows();
       for (const keeper of this.#keepers) keeper.tell({ type: 'abandon' });
       this.#main.abandonAll();
     }, timeoutMs);
@@ -161,51 +158,6 @@ class EpollPlane<R> implements DataPlane {
     clearTimeout(abandon);
     clearTimeout(terminate);
     this.#main.finish();
-  }
-}
-
-interface BoundListener {
-  readonly name: string;
-  readonly address: Endpoint;
-  /** One socket a worker, all on the same address. */
-  readonly fds: readonly number[];
-}
-
-/** Binds every listener once for each worker. Throws ListenError and leaves nothing bound. */
-function bindAll(
-  libc: Libc,
-  { listeners, workers }: { listeners: readonly ListenerAddress[]; workers: number },
-): BoundListener[] {
-  const opened: number[] = [];
-  try {
-    return listeners.map(({ listener, address }) => {
-      const fds: number[] = [];
-      let bound = address;
-      for (let i = 0; i < workers; i++) {
-        const fd = listenOrExplain(libc, listener, bound);
-        opened.push(fd);
-        fds.push(fd);
-        bound = localAddress(libc, fd);
-      }
-      return { name: listener.name, address: bound, fds };
-    });
-  } catch (error) {
-    for (const fd of opened) libc.close(fd);
-    throw error;
-  }
-}
-
-function listenOrExplain(libc: Libc, listener: Listener, { ip, port }: Endpoint): number {
-  const isTproxy = listener.kind === 'transparent' && listener.intercept === 'tproxy';
-  try {
-    return openListener(libc, ip, port, isTproxy);
-  } catch (error) {
-    if (!(error instanceof SystemCallError)) throw error;
-    throw new ListenError(
-      listenFailure(`listener ${listener.name}`, { ip, port }, getSystemErrorName(-error.errno)),
-      {
-        cause: error,
-      },
-    );
+    return cut;
   }
 }

@@ -2,9 +2,12 @@ import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
 
 /** Linux constants: the generic ABI that x86-64 and arm64 share, except where noted. */
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_SEQPACKET = 5;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_IP = 0;
@@ -16,6 +19,10 @@ export const SO_ERROR = 4;
 export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
+/** `struct ucred { pid, uid, gid }` of the other end of a unix socket. */
+export const SO_PEERCRED = 17;
+export const SO_ACCEPTCONN = 30;
+export const SCM_RIGHTS = 1;
 export const IP_TRANSPARENT = 19;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const IPV6_TRANSPARENT = 75;
@@ -28,18 +35,24 @@ export const IPV6_V6ONLY = 26;
 export const SO_ORIGINAL_DST = 80;
 export const SHUT_WR = 1;
 export const MSG_NOSIGNAL = 0x4000;
+export const MSG_CMSG_CLOEXEC = 0x40000000;
 export const EPOLLIN = 0x001;
 export const EPOLLOUT = 0x004;
 export const EPOLLERR = 0x008;
 export const EPOLLHUP = 0x010;
 export const EPOLLRDHUP = 0x2000;
 export const EPOLLET = 0x80000000 | 0;
+export const EPOLLEXCLUSIVE = 1 << 28;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const SPLICE_F_MOVE = 1;
 export const SPLICE_F_NONBLOCK = 2;
+export const F_SETFD = 2;
+export const F_SETFL = 4;
+export const F_DUPFD_CLOEXEC = 1030;
 export const F_SETPIPE_SZ = 1031;
-const O_NONBLOCK = 0o4000;
+export const FD_CLOEXEC = 1;
+export const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const EPOLL_CLOEXEC = 0o2000000;
 const EFD_FLAGS = O_NONBLOCK | O_CLOEXEC;
@@ -77,6 +90,9 @@ export interface Libc {
   setsockopt(fd: number, level: number, name: number, value: Buffer, length: number): number;
   recv(fd: number, address: number, length: number, flags: number): number;
   send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
+  /** `message`: a `struct msghdr`. */
+  sendmsg(fd: number, message: number, flags: number): number;
+  recvmsg(fd: number, message: number, flags: number): number;
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
   splice(
@@ -126,6 +142,8 @@ export function loadFfi(): Ffi {
     setsockopt: c.func('int setsockopt(int, int, int, uint8_t *, uint32_t)'),
     recv: c.func('int64_t recv(int, int64_t, int64_t, int)'),
     send: c.func('int64_t send(int, uint8_t *, int64_t, int)'),
+    sendmsg: c.func('int64_t sendmsg(int, int64_t, int)'),
+    recvmsg: c.func('int64_t recvmsg(int, int64_t, int)'),
     shutdown: c.func('int shutdown(int, int)'),
     close: c.func('int close(int)'),
     splice: c.func('int64_t splice(int, int64_t, int, int64_t, int64_t, uint32_t)'),

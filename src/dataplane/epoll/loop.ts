@@ -53,7 +53,12 @@ export class EventLoop implements Clock {
     this.#register(fd, c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET, handler);
   }
 
-  /** Registers `fd`, level-triggered for reading: listening sockets and the wake-up descriptor. */
+  /** Registers a listening socket, level-triggered. Of the loops that watch the same one, an event wakes one or a few. */
+  watchShared(fd: number, handler: EventHandler): void {
+    this.#register(fd, c.EPOLLIN | c.EPOLLEXCLUSIVE, handler);
+  }
+
+  /** Registers `fd`, level-triggered for reading: the wake-up descriptor. */
   watchReadable(fd: number, handler: EventHandler): void {
     this.#register(fd, c.EPOLLIN, handler);
   }

@@ -13,7 +13,7 @@ export interface MessagePipe<R> {
 export interface Orders {
   policy(buffer: SharedArrayBuffer): void;
   tcpAddresses(buffer: SharedArrayBuffer): void;
-  drain(): void;
+  drain(hasSuccessor: boolean): void;
   abandon(): void;
 }
 
@@ -78,7 +78,7 @@ export class Mailbox<R> implements EventHandler, Resolver {
       case 'tcpAddresses':
         return this.#orders.tcpAddresses(message.buffer);
       case 'drain':
-        return this.#orders.drain();
+        return this.#orders.drain(message.hasSuccessor);
       case 'abandon':
         return this.#orders.abandon();
       case 'resolved': {

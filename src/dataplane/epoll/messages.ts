@@ -7,10 +7,18 @@ import type { Listener } from '../listener.ts';
 import type { Endpoint } from '../wire.ts';
 import type { FlowSettings } from '../world.ts';
 
+export interface WorkerListener {
+  readonly listener: Listener;
+  /** The worker's own descriptors; others may hold the same sockets. */
+  readonly fds: readonly number[];
+  /** See InheritedSockets. */
+  readonly areKept: boolean;
+}
+
 /** What a worker is born with. Everything in it is static for the worker's life but the policy and the addresses. */
 export interface WorkerSetup {
   readonly index: number;
-  readonly listeners: readonly { readonly fd: number; readonly listener: Listener }[];
+  readonly listeners: readonly WorkerListener[];
   readonly settings: FlowSettings & RelaySettings;
   readonly flowLimit: number;
   readonly flowsPerSource: number;
@@ -39,9 +47,9 @@ export type ToWorker =
   | { readonly type: 'resolved'; readonly id: number; readonly resolution: PlainResolution }
   /** A flow that was handed over is over. */
   | { readonly type: 'http-over'; readonly id: number }
-  /** Accept no more; answer `drained` when the last flow has ended. */
-  | { readonly type: 'drain' }
-  /** End all flows now, then answer `drained`. */
+  /** Accept no more; answer `drained` when the last flow has ended. `hasSuccessor`: one that has our listening sockets. */
+  | { readonly type: 'drain'; readonly hasSuccessor: boolean }
+  /** After `drain`: end all flows now. */
   | { readonly type: 'abandon' };
 
 /** `R` is what the worker's observer reports: plain data that this layer only carries. */

@@ -54,26 +54,73 @@ export function decodeSocketAddress(bytes: Buffer): SocketAddress {
  * here, which needs CAP_NET_ADMIN. Throws SystemCallError.
  */
 export function openListener(libc: Libc, ip: IpAddress, port: number, transparent = false): number {
+  const fd = openBound(libc, ip, port, { transparent, shared: true });
+  prepareListener(libc, fd);
+  if (libc.listen(fd, BACKLOG) < 0) throw closedAfter(libc, fd, 'listen');
+  return fd;
+}
+
+/**
+ * Throws SystemCallError when another socket listens there already: one with SO_REUSEPORT and of the same user would
+ * let us join unasked.
+ */
+export function expectUnused(libc: Libc, ip: IpAddress, port: number, transparent = false): void {
+  libc.close(openBound(libc, ip, port, { transparent, shared: false }));
+}
+
+/** Makes a listening socket that another process opened like one of `openListener`. Throws SystemCallError. */
+export function adoptListener(libc: Libc, fd: number, transparent: boolean): void {
+  libc.fcntl(fd, c.F_SETFD, c.FD_CLOEXEC);
+  libc.fcntl(fd, c.F_SETFL, c.O_NONBLOCK);
+  prepareListener(libc, fd);
+  const { family } = localAddress(libc, fd).ip;
+  if (transparent && !isTransparent(libc, fd, family) && !setTransparent(libc, fd, family)) {
+    throw new c.SystemCallError('setsockopt IP_TRANSPARENT', libc.errno());
+  }
+}
+
+/** The address that a TCP socket listens at; null for any other descriptor. */
+export function listeningAddress(libc: Libc, fd: number): SocketAddress | null {
+  const isListening = int32(0);
+  if (libc.getsockopt(fd, c.SOL_SOCKET, c.SO_ACCEPTCONN, isListening, Int32Array.of(4)) < 0) return null;
+  const bytes = Buffer.alloc(SOCKADDR_IN6_BYTES);
+  if (isListening.readInt32LE(0) === 0 || libc.getsockname(fd, bytes, Int32Array.of(bytes.length)) < 0) {
+    return null;
+  }
+  const family = bytes.readUInt16LE(0);
+  return family === c.AF_INET || family === c.AF_INET6 ? decodeSocketAddress(bytes) : null;
+}
+
+function openBound(
+  libc: Libc,
+  ip: IpAddress,
+  port: number,
+  { transparent, shared }: { transparent: boolean; shared: boolean },
+): number {
   const family = ip.family === 4 ? c.AF_INET : c.AF_INET6;
   const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
   if (fd < 0) throw new c.SystemCallError('socket', libc.errno());
   setOption(libc, fd, c.SOL_SOCKET, c.SO_REUSEADDR, ON);
-  setOption(libc, fd, c.SOL_SOCKET, c.SO_REUSEPORT, ON);
+  if (shared) setOption(libc, fd, c.SOL_SOCKET, c.SO_REUSEPORT, ON);
   if (family === c.AF_INET6) setOption(libc, fd, c.SOL_IPV6, c.IPV6_V6ONLY, OFF);
-  setNoDelay(libc, fd);
-  setKeepalive(libc, fd);
   if (transparent && !setTransparent(libc, fd, ip.family)) {
-    const error = new c.SystemCallError('setsockopt IP_TRANSPARENT', libc.errno());
-    libc.close(fd);
-    throw error;
+    throw closedAfter(libc, fd, 'setsockopt IP_TRANSPARENT');
   }
   const address = Buffer.alloc(SOCKADDR_IN6_BYTES);
-  if (libc.bind(fd, address, encodeSocketAddress(ip, port, address)) < 0 || libc.listen(fd, BACKLOG) < 0) {
-    const error = new c.SystemCallError('listen', libc.errno());
-    libc.close(fd);
-    throw error;
-  }
+  if (libc.bind(fd, address, encodeSocketAddress(ip, port, address)) < 0) throw closedAfter(libc, fd, 'bind');
   return fd;
+}
+
+function prepareListener(libc: Libc, fd: number): void {
+  setNoDelay(libc, fd);
+  setKeepalive(libc, fd);
+}
+
+/** The error of the call that has just failed; the socket is closed. */
+function closedAfter(libc: Libc, fd: number, call: string): c.SystemCallError {
+  const error = new c.SystemCallError(call, libc.errno());
+  libc.close(fd);
+  return error;
 }
 
 /** The address a socket is bound to. */
@@ -133,6 +180,12 @@ export function bindAs(libc: Libc, fd: number, ip: IpAddress): boolean {
   return (
     setTransparent(libc, fd, ip.family) && libc.bind(fd, address, encodeSocketAddress(ip, 0, address)) === 0
   );
+}
+
+function isTransparent(libc: Libc, fd: number, family: 4 | 6): boolean {
+  const value = int32(0);
+  const [level, name] = family === 4 ? [c.SOL_IP, c.IP_TRANSPARENT] : [c.SOL_IPV6, c.IPV6_TRANSPARENT];
+  return libc.getsockopt(fd, level, name, value, Int32Array.of(4)) === 0 && value.readInt32LE(0) !== 0;
 }
 
 /** False when the kernel refuses. An IPv6 socket may serve IPv4 as well, hence both levels there. */

@@ -73,9 +73,9 @@ export class WorkerKeeper<R> {
   }
 
   /** Accepts no more; `ended` resolves when the last flow has ended. */
-  drain(): void {
+  drain(hasSuccessor: boolean): void {
     this.#isDraining = true;
-    if (this.#restart === null) return this.tell({ type: 'drain' });
+    if (this.#restart === null) return this.tell({ type: 'drain', hasSuccessor });
     clearTimeout(this.#restart);
     this.#restart = null;
     this.#closeLeft(true);

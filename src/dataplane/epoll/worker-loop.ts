@@ -64,7 +64,7 @@ export class WorkerLoop<R> {
       tcpAddresses: buffer => {
         this.#tcpAddresses = TcpAddresses.from(buffer);
       },
-      drain: () => this.#drain(),
+      drain: hasSuccessor => this.#drain(hasSuccessor),
       abandon: () => this.#abandon(),
     });
     this.#reporting = new Reporting(reporter, this.#loop.timers, report => this.#mailbox.report(report));
@@ -87,9 +87,12 @@ export class WorkerLoop<R> {
       flowLimit: setup.flowLimit,
       flowsPerSource: setup.flowsPerSource,
     });
-    this.#acceptors = setup.listeners.map(
-      ({ fd, listener }, index) =>
-        new Acceptor(this.#loop, fd, (accepted, client) => this.#accept(accepted, client, listener, index)),
+    this.#acceptors = setup.listeners.flatMap(({ fds, areKept, listener }, index) =>
+      fds.map(fd => {
+        const accepted = (socket: number, client: SocketAddress) =>
+          this.#accept(socket, client, listener, index);
+        return new Acceptor(this.#loop, fd, accepted, areKept);
+      }),
     );
   }
 
@@ -145,13 +148,13 @@ export class WorkerLoop<R> {
     return here.port === destination.port && here.ip.equals(destination.ip) ? null : destination;
   }
 
-  #drain(): void {
+  #drain(hasSuccessor: boolean): void {
     this.#draining = true;
-    for (const acceptor of this.#acceptors) acceptor.close();
+    for (const acceptor of this.#acceptors) acceptor.close(hasSuccessor);
   }
 
+  /** After what a drain in the same turn still takes. */
   #abandon(): void {
-    this.#drain();
-    this.#flows.abandonAll('drained');
+    this.#loop.soon(() => this.#flows.abandonAll('drained'));
   }
 }

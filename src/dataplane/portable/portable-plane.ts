@@ -1,11 +1,11 @@
-import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { setImmediate as afterPoll } from 'node:timers/promises';
 import { IpAddress } from '../../policy/address.ts';
 import type { Policy } from '../../policy/policy.ts';
 import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { systemClock } from '../clock.ts';
 import { Counters } from '../counters.ts';
-import { type DataPlane, type DataPlaneOptions, ListenError, listenFailure } from '../data-plane.ts';
+import { type DataPlane, type DataPlaneOptions, ListenError } from '../data-plane.ts';
 import { flowIds, newRunId } from '../flow-id.ts';
 import { affordableFlows } from '../flow-limit.ts';
 import { FlowTable } from '../flow-table.ts';
@@ -18,9 +18,8 @@ import { SourceCounts } from '../source-counts.ts';
 import { nodeTimers } from '../timers.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
 import { NodeAttempt } from './node-attempt.ts';
+import { listenOnAll, type NodeListener } from './node-listeners.ts';
 import { NodeWire } from './node-wire.ts';
-
-const KEEPALIVE_MS = 120_000;
 
 /** `R` is what the observer of flows reports. */
 export interface PortablePlaneOptions<R> extends DataPlaneOptions {
@@ -46,10 +45,12 @@ class PortablePlane<R> implements DataPlane {
   readonly workers = 1;
   readonly servingWorkers = 1;
   readonly flowLimit: number;
+  /** Node keeps them to itself. */
+  readonly descriptors = [];
   readonly #options: PortablePlaneOptions<R>;
   readonly #counters: Counters;
   readonly #reporting: Reporting<R>;
-  readonly #servers: { readonly name: string; readonly server: Server; readonly address: Endpoint }[] = [];
+  #listeners: readonly NodeListener[] = [];
   #flows: FlowTable<NodeAttempt> | null = null;
   #handed: HandedFlows | null = null;
   #policy: Policy;
@@ -65,23 +66,15 @@ class PortablePlane<R> implements DataPlane {
   }
 
   get listening(): readonly { name: string; address: Endpoint }[] {
-    return this.#servers.map(({ name, address }) => ({ name, address }));
+    return this.#listeners.map(({ name, address }) => ({ name, address }));
   }
 
   /** Binds all listeners, then begins to serve: the guard has to know every address first. */
   async listen(): Promise<void> {
-    const { listeners, ownAddresses, guard, settings, resolver, flowsPerSource, gateway } = this.#options;
-    try {
-      for (const [index, { listener, address }] of listeners.entries()) {
-        const server = await listenOn(listener.name, address, socket =>
-          this.#accept(socket, listener, index),
-        );
-        this.#servers.push({ name: listener.name, server, address: boundTo(server) });
-      }
-    } catch (error) {
-      for (const { server } of this.#servers) server.close();
-      throw error;
-    }
+    const { ownAddresses, guard, settings, resolver, flowsPerSource, gateway } = this.#options;
+    this.#listeners = await listenOnAll(this.#options, (socket, listener, index) =>
+      this.#accept(socket, listener, index),
+    );
     const own = [...this.listening.map(({ address }) => address), ...ownAddresses];
     const world: HttpWorld = {
       settings,
@@ -128,25 +121,30 @@ class PortablePlane<R> implements DataPlane {
   }
 
   openFlows(listener: string): number {
-    return this.#counters.openFlows(this.#servers.findIndex(({ name }) => name === listener));
+    return this.#counters.openFlows(this.#listeners.findIndex(({ name }) => name === listener));
   }
 
   bytes(): RelayedBytes {
     return this.#counters.bytes();
   }
 
-  async drain(timeoutMs: number): Promise<void> {
-    for (const { server } of this.#servers) server.close();
+  async drain(timeoutMs: number): Promise<number> {
+    // Right after the poll, which has accepted what was queued: what a closed socket queues is reset.
+    await afterPoll();
+    for (const { servers } of this.#listeners) for (const server of servers) server.close();
     this.#handed?.drain();
-    await this.#ended(timeoutMs);
+    const cut = await this.#ended(timeoutMs);
     this.#reporting.finish();
+    return cut;
   }
 
-  /** Resolves when the last flow has ended; after `timeoutMs` they are ended. */
-  async #ended(timeoutMs: number): Promise<void> {
+  /** Resolves when the last flow has ended; after `timeoutMs` they are ended, and counted. */
+  async #ended(timeoutMs: number): Promise<number> {
     const flows = this.#flows;
-    if (flows === null || flows.size === 0) return;
+    if (flows === null || flows.size === 0) return 0;
+    let cut = 0;
     const abandon = setTimeout(() => {
+      cut = this.#counters.allOpenFlows();
       flows.abandonAll('drained');
       this.#handed?.abandonAll();
     }, timeoutMs);
@@ -156,6 +154,7 @@ class PortablePlane<R> implements DataPlane {
       };
     });
     clearTimeout(abandon);
+    return cut;
   }
 
   #accept(socket: Socket, listener: Listener, index: number): void {
@@ -193,38 +192,4 @@ function peerOf(socket: Socket): Endpoint | null {
   // A link-local peer's address carries its zone.
   const ip = IpAddress.parse(socket.remoteAddress?.split('%')[0] ?? '');
   return ip === null || socket.remotePort === undefined ? null : { ip, port: socket.remotePort };
-}
-
-async function listenOn(
-  name: string,
-  { ip, port }: Endpoint,
-  accept: (socket: Socket) => void,
-): Promise<Server> {
-  const options = {
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEPALIVE_MS,
-  };
-  const server = createServer(options, accept);
-  server.listen({ host: ip.toString(), port });
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    throw new ListenError(
-      listenFailure(`listener ${name}`, { ip, port }, (error as NodeJS.ErrnoException).code),
-      {
-        cause: error,
-      },
-    );
-  }
-  return server;
-}
-
-function boundTo(server: Server): Endpoint {
-  const address = server.address();
-  const ip = address === null || typeof address === 'string' ? null : IpAddress.parse(address.address);
-  if (ip === null || address === null || typeof address === 'string')
-    throw new Error('the server is not listening');
-  return { ip, port: address.port };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Acceptor } from '../../../src/dataplane/epoll/acceptor.ts';
 import { ConnectAttempt } from '../../../src/dataplane/epoll/connector.ts';
-import { openEventFd } from '../../../src/dataplane/epoll/libc.ts';
+import { F_DUPFD_CLOEXEC, openEventFd } from '../../../src/dataplane/epoll/libc.ts';
 import { Mailbox } from '../../../src/dataplane/epoll/mailbox.ts';
 import { type FromWorker, fromPlain, type ToWorker, toPlain } from '../../../src/dataplane/epoll/messages.ts';
 import { PipePool } from '../../../src/dataplane/epoll/pipe-pool.ts';
@@ -83,7 +83,7 @@ describe.skipIf(!isLinux)('listening sockets (Linux only)', () => {
 
   it('say which call failed, and why', () => {
     const { libc } = new Lab().ffi;
-    expect(() => openListener(libc, ip('198.51.100.1'), 0)).toThrow('listen: EADDRNOTAVAIL');
+    expect(() => openListener(libc, ip('198.51.100.1'), 0)).toThrow('bind: EADDRNOTAVAIL');
   });
 
   it('tell a client that came directly from one that was redirected', () => {
@@ -120,12 +120,27 @@ describe.skipIf(!isLinux)('Acceptor (Linux only)', () => {
     const accepted: FarEnd[] = [];
     const acceptor = new Acceptor(lab.loop, fd, near => accepted.push(new FarEnd(lab, near)));
     const client = lab.dial(port);
-    acceptor.close();
-    acceptor.close();
+    acceptor.close(false);
+    acceptor.close(false);
     lab.settle();
     expect(accepted).toHaveLength(1);
     expect(client.send(Buffer.from('x'))).toBe(1);
     expect(lab.dial(port).send(Buffer.from('x'))).toBeLessThan(0);
+  });
+
+  it('leaves what is queued to whoever else holds the socket', () => {
+    const lab = new Lab();
+    const { libc } = lab.ffi;
+    const fd = openListener(libc, ip('127.0.0.1'), 0);
+    const { port } = localAddress(libc, fd);
+    const accepted: number[] = [];
+    const first = new Acceptor(lab.loop, libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), near => accepted.push(near));
+    lab.dial(port);
+    first.close(true);
+    lab.settle();
+    expect(accepted).toHaveLength(0);
+    new Acceptor(lab.loop, fd, near => accepted.push(near));
+    lab.turnUntil(() => accepted.length === 1);
   });
 });
 
@@ -207,13 +222,17 @@ describe.skipIf(!isLinux)('Mailbox (Linux only)', () => {
 
   it('obeys all that has arrived when it is woken, in order', () => {
     const { tell, orders } = mailboxOf();
-    tell({ type: 'policy', buffer: new SharedArrayBuffer(0) }, { type: 'drain' }, { type: 'abandon' });
+    tell(
+      { type: 'policy', buffer: new SharedArrayBuffer(0) },
+      { type: 'drain', hasSuccessor: false },
+      { type: 'abandon' },
+    );
     expect(orders).toEqual(['policy', 'drain', 'abandon']);
   });
 
   it('does not wake again for what it has read', () => {
     const { tell, orders, lab } = mailboxOf();
-    tell({ type: 'drain' });
+    tell({ type: 'drain', hasSuccessor: false });
     lab.settle();
     expect(orders).toEqual(['drain']);
   });
