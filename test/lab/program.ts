@@ -108,6 +108,7 @@ export class Program {
   }
 
   #letGo(): void {
+    if (this.#isLeft) return;
     this.#isLeft = true;
     this.#watcher.close();
     closeSync(this.#file);

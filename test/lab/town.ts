@@ -86,14 +86,16 @@ export class Town {
   /** Builds one; what was built is removed when it fails. */
   static async build(options: TownOptions): Promise<Town> {
     const id = `${ID_PREFIX}${process.pid}-${randomBytes(3).toString('hex')}`;
-    const town = new Town(id, options);
+    let town: Town | null = null;
     try {
+      town = new Town(id, options);
       await town.#build();
+      return town;
     } catch (error) {
-      town.close();
+      town?.close();
+      removeLab(id);
       throw error;
     }
-    return town;
   }
 
   /** Loads what `sallyport netfilter` prints, with these options, on the gateway. Throws when it fails or complains. */
