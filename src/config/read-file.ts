@@ -7,6 +7,8 @@ import type { Diagnostic } from './diagnostics.ts';
 /** Larger than any policy; small enough to parse without harm. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
+const NO_FILE = ['holds no *.yaml or *.yml file', 'put a policy file there'] as const;
+
 /** Hashed in one go, in less than a millisecond. */
 const PIECE_BYTES = 256 * 1024;
 
@@ -46,8 +48,7 @@ export async function readPolicySources(path: string): Promise<ReadResult<Policy
     const isDirectory = (await stat(path)).isDirectory();
     const files = isDirectory ? await readYamlFiles(path) : await readOne(path);
     if (!files.ok) return files;
-    if (files.value.length === 0)
-      return refuse(path, 'holds no *.yaml or *.yml file', 'put a policy file there');
+    if (files.value.length === 0) return refuse(path, ...NO_FILE);
     const own = presetDirectory(path, isDirectory);
     const presets = await readYamlFiles(own);
     if (!presets.ok && (await exists(own))) return presets;
@@ -111,23 +112,26 @@ export async function policyBytes(path: string): Promise<number> {
 }
 
 /**
- * What `hashSources` says of a policy's files, read in pieces so that nothing else waits for it; null when one of them
- * cannot be read, or changes meanwhile.
+ * What `hashSources` says of a policy's files, read in pieces so that nothing else waits for it; or why one of them
+ * cannot be read.
  */
-export async function hashPolicy(path: string): Promise<string | null> {
+export async function hashPolicy(path: string): Promise<ReadResult<string>> {
   try {
     const hash = createHash('sha256');
     const files = await policyPaths(path);
+    if (files.length === 0) return refuse(path, ...NO_FILE);
     for (const file of files) {
       const read = await withRegularFile(file, async (handle, size) => {
         if (files.length > 1) hash.update(fileHead(file, size));
-        return { ok: true, value: (await hashPieces(hash, handle)) === size };
+        return (await hashPieces(hash, handle)) === size
+          ? { ok: true, value: size }
+          : refuse(file, 'changes while it is read', 'load it again');
       });
-      if (!read.ok || !read.value) return null;
+      if (!read.ok) return read;
     }
-    return files.length === 0 ? null : hash.digest('hex');
-  } catch {
-    return null;
+    return { ok: true, value: hash.digest('hex') };
+  } catch (error) {
+    return refuse(path, ...describeReadError(error));
   }
 }
 
@@ -153,7 +157,8 @@ async function policyPaths(path: string): Promise<string[]> {
   return [...files.value, ...(presets.ok ? presets.value : [])];
 }
 
-function isYamlName(name: string): boolean {
+/** Whether a file in a directory of policies is one of them. */
+export function isYamlName(name: string): boolean {
   return /^[^.].*\.ya?ml$/.test(name);
 }
 

@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { watch as watchPaths } from 'chokidar';
-import { hashPolicy, presetDirectory } from './read-file.ts';
+import { hashPolicy, isYamlName, presetDirectory } from './read-file.ts';
 
 /** Something that says when anything under some directories may have changed. Chokidar, in production. */
 export interface DirectoryWatcher {
@@ -16,16 +16,19 @@ export const UNREADABLE = 'unreadable';
 export interface WatchOptions {
   /** The hash of what is loaded now; null before anything is. */
   readonly loadedSha256: () => string | null;
-  /** Loads what is there. Resolves to whether it was taken: content that was refused is not offered again. */
+  /**
+   * Loads what is there. Resolves to whether it was taken: content that was refused is not offered again, until something
+   * else was. What is loaded already is offered after something was refused.
+   */
   readonly onChange: (sha256: string | typeof UNREADABLE) => Promise<boolean>;
   /** Events are answered so long after the first of them, however many follow. */
   readonly settleMs?: number;
   /** How long a policy may be missing or unreadable before that is a change: long enough to be deleted and written anew. */
   readonly graceMs?: number;
-  /** Resolves once the directories are watched. */
+  /** Resolves once the directories are watched. `onEvent` hears what file changed, by name, where that is known. */
   readonly watchDirectories?: (
     directories: readonly string[],
-    onEvent: () => void,
+    onEvent: (written?: string) => void,
   ) => Promise<DirectoryWatcher>;
 }
 
@@ -63,19 +66,26 @@ export async function watchPolicy(
     watcher.add(directories);
     if (directories.some(directory => !watched.has(directory))) lookAgain();
     for (const directory of directories) watched.add(directory);
-    const hash = (await hashPolicy(path)) ?? UNREADABLE;
-    if (hash === loadedSha256() || hash === refused || isClosed) return;
-    if (hash === UNREADABLE && !isGraceOver) {
+    names = await namesOf(path, directories);
+    const hash = await hashPolicy(path);
+    // Each way of being unreadable is a content of its own.
+    const content = hash.ok ? hash.value : `${UNREADABLE}: ${hash.diagnostic.message}`;
+    // What is loaded is offered again after something else was refused: it ends that failure.
+    const isKnown = content === refused || (content === loadedSha256() && refused === null);
+    if (isKnown || isClosed) return;
+    if (!hash.ok && !isGraceOver) {
       graceTimer ??= setTimeout(() => {
         graceTimer = undefined;
         checking = checking.then(() => check(true)).catch(() => {});
       }, graceMs).unref();
       return;
     }
-    refused = (await onChange(hash)) ? null : hash;
+    refused = (await onChange(hash.ok ? hash.value : UNREADABLE)) ? null : content;
   };
   // Not put off by further events: a directory that something else writes to all the time must not starve the policy.
-  const onEvent = (): void => {
+  const onEvent = (written?: string): void => {
+    // A log file in the same directory is written to all the time.
+    if (written !== undefined && !isYamlName(written) && !names.has(written)) return;
     timer ??= setTimeout(() => {
       timer = undefined;
       checking = checking.then(() => check()).catch(() => {});
@@ -85,10 +95,11 @@ export async function watchPolicy(
   // What is written while a directory is being added may make no event.
   const lookAgain = (): void => {
     clearTimeout(lateTimer);
-    lateTimer = setTimeout(onEvent, graceMs).unref();
+    lateTimer = setTimeout(() => onEvent(), graceMs).unref();
   };
 
   const watched = new Set(await directoriesOf(path));
+  let names = await namesOf(path, watched);
   const watcher = await watchDirectories([...watched], onEvent);
   await check();
   return {
@@ -117,13 +128,26 @@ async function directoriesOf(path: string): Promise<string[]> {
   return [...directories];
 }
 
+/** Names of files and directories whose change matters, besides those of YAML files: the policy's own, in every form. */
+async function namesOf(path: string, directories: Iterable<string>): Promise<ReadonlySet<string>> {
+  const target = await realpath(path).catch(() => path);
+  return new Set([path, target, ...directories].map(place => basename(resolve(place))));
+}
+
 async function watchWithChokidar(
   directories: readonly string[],
-  onEvent: () => void,
+  onEvent: (written?: string) => void,
 ): Promise<DirectoryWatcher> {
   const chokidar = watchPaths([...directories], { depth: 0, ignoreInitial: true, followSymlinks: false });
+  const onChange = (event: string, file: string | null) => {
+    if (event === 'change' && file !== null) onEvent(basename(file));
+    else onEvent();
+  };
   // An error is an event as well: a watch that broke is answered by looking at the content.
-  chokidar.on('all', onEvent).on('raw', onEvent).on('error', onEvent);
+  chokidar
+    .on('all', onChange)
+    .on('raw', onChange)
+    .on('error', () => onEvent());
   await new Promise<void>(resolve => {
     chokidar.once('ready', resolve);
   });

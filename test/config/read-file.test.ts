@@ -52,26 +52,34 @@ describe('the hash of a policy on disk', () => {
     const read = await readPolicySources(path);
     if (!read.ok) throw new Error(read.diagnostic.message);
     const files = [...read.value.files, ...read.value.presets];
-    expect(await hashPolicy(path)).toBe(hashSources(read.value));
+    expect(await hashPolicy(path)).toEqual({ ok: true, value: hashSources(read.value) });
     expect(await policyBytes(path)).toBe(files.reduce((sum, { bytes }) => sum + bytes.length, 0));
   });
 
   it('tells bytes that are no text from others', async () => {
     await writeFile(path, Buffer.from([0x61, 0xe9]));
     const hash = await hashPolicy(path);
-    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(hash).toEqual({ ok: true, value: expect.stringMatching(/^[0-9a-f]{64}$/) });
     await writeFile(path, Buffer.from([0x61, 0xe8]));
-    expect(await hashPolicy(path)).not.toBe(hash);
+    expect(await hashPolicy(path)).not.toEqual(hash);
   });
 
-  it.each<[string, () => Promise<unknown>]>([
-    ['nothing', async () => {}],
-    ['an empty directory', () => mkdir(path)],
-    ['a directory in place of a file of one', () => mkdir(join(path, 'a.yaml'), { recursive: true })],
-    ['a file larger than any policy', () => writeFile(path, '').then(() => truncate(path, 65 * MIB))],
-  ])('is null for %s', async (_, write) => {
+  it.each<[string, string, () => Promise<unknown>]>([
+    ['nothing', 'does not exist', async () => {}],
+    ['an empty directory', 'holds no *.yaml or *.yml file', () => mkdir(path)],
+    [
+      'a directory in place of a file of one',
+      'is a directory',
+      () => mkdir(join(path, 'a.yaml'), { recursive: true }),
+    ],
+    [
+      'a file larger than any policy',
+      'is larger than 64 MiB',
+      () => writeFile(path, '').then(() => truncate(path, 65 * MIB)),
+    ],
+  ])('cannot be had of %s, and says: %s', async (_, message, write) => {
     await write();
-    expect(await hashPolicy(path)).toBeNull();
+    expect(await hashPolicy(path)).toMatchObject({ ok: false, diagnostic: { message } });
   });
 });
 

@@ -184,6 +184,33 @@ describe('a policy that cannot be read', () => {
     expect(await change()).toBe(UNREADABLE);
   });
 
+  it('is offered once for each fault', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'one');
+    const offered: string[] = [];
+    const { look, watchDirectories } = eventsByHand();
+    watcher = await watchPolicy(path, {
+      settleMs: 0,
+      graceMs: 0,
+      loadedSha256: () => sha256('one'),
+      onChange: async hash => {
+        offered.push(hash);
+        return false;
+      },
+      watchDirectories,
+    });
+    for (const spoil of [() => rm(path), () => mkdir(path)]) {
+      const before = offered.length;
+      await spoil();
+      // The look that finds it, and the one when the grace is over.
+      while (offered.length === before) await look();
+      await look();
+      await look();
+    }
+    await watcher.close();
+    expect(offered).toEqual([UNREADABLE, UNREADABLE]);
+  });
+
   it('for a moment only is no change', async () => {
     const path = join(directory, 'policy.yaml');
     await writeFile(path, 'one');
@@ -224,6 +251,31 @@ describe('a policy that was refused', () => {
   });
 });
 
+describe('a policy that was refused and put back', () => {
+  it('is offered although it is loaded, so that the failure ends', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, 'good');
+    const offered: string[] = [];
+    const { look, watchDirectories } = eventsByHand();
+    watcher = await watchPolicy(path, {
+      settleMs: 0,
+      loadedSha256: () => sha256('good'),
+      onChange: async hash => {
+        offered.push(hash);
+        return hash === sha256('good');
+      },
+      watchDirectories,
+    });
+    for (const text of ['bad', 'good', 'good', 'bad']) {
+      await writeFile(path, text);
+      await look();
+      await look();
+    }
+    await watcher.close();
+    expect(offered).toEqual(['bad', 'good', 'bad'].map(sha256));
+  });
+});
+
 describe('no change', () => {
   async function watchingByHand(path: string) {
     const { look, watchDirectories } = eventsByHand();
@@ -242,6 +294,26 @@ describe('no change', () => {
     await look();
     await writeFile(path, 'two');
     await look();
+    expect(await change()).toBe(sha256('two'));
+  });
+
+  it('is looked for when a file is written that is no part of it', async () => {
+    const path = join(directory, 'policy.txt');
+    await writeFile(path, 'one');
+    let event: (written?: string) => void = () => {};
+    let looks = 0;
+    const change = await watching(path, {
+      settleMs: 0,
+      watchDirectories: async (_, onEvent) => {
+        event = onEvent;
+        return { add: () => looks++, close: async () => {} };
+      },
+    });
+    await writeFile(path, 'two');
+    for (const name of ['egress.log', '.policy.txt.swp', 'policy.txt.log']) event(name);
+    await new Promise(resolve => setTimeout(resolve, 1));
+    expect(looks).toBe(1);
+    event('policy.txt');
     expect(await change()).toBe(sha256('two'));
   });
 
