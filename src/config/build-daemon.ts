@@ -37,6 +37,8 @@ export function buildDaemonConfig(
     limits: {
       flows: limits.flows,
       flowsPerSource: limits.flowsPerSource,
+      undecided: limits.undecided,
+      undecidedPerSource: limits.undecidedPerSource,
       helloTimeoutMs: limits.helloTimeout,
       helloBytes: limits.helloBytes,
       dialTimeoutMs: limits.dialTimeout,

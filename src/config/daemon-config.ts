@@ -45,6 +45,9 @@ export interface Limits {
   readonly flows: number | 'auto';
   /** 0: no limit. */
   readonly flowsPerSource: number;
+  /** Connections whose opening is awaited; 0: no limit. */
+  readonly undecided: number;
+  readonly undecidedPerSource: number;
   readonly helloTimeoutMs: number;
   readonly helloBytes: number;
   readonly dialTimeoutMs: number;

@@ -74,6 +74,14 @@ const limits = z.strictObject({
     .default('auto')
     .describe('Open flows in all; auto: what the descriptor limit allows.'),
   flowsPerSource: count(0).default(0).describe('Open flows of one source address; 0: no limit.'),
+  undecided: count(0)
+    .default(4096)
+    .describe(
+      'Connections whose hello or request has not come whole, in all; newcomers are reset. 0: no limit.',
+    ),
+  undecidedPerSource: count(0)
+    .default(128)
+    .describe('The same of one source address. Raise it where one address stands for many clients.'),
   helloTimeout: duration('5s').prefault('5s').describe('From accept to a whole ClientHello or request head.'),
   helloBytes: size('64KiB').prefault('64KiB').describe('The largest ClientHello, 1KiB to 1MiB.'),
   dialTimeout: duration('10s').prefault('10s').describe('For one upstream, all its addresses together.'),

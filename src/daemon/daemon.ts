@@ -376,6 +376,7 @@ export class Daemon implements DaemonApi {
         settings: { ...limits, onDeny, onPolicyChange, halfClosedTimeoutMs: HALF_CLOSED_TIMEOUT_MS },
         flowLimit: limits.flows,
         flowsPerSource: limits.flowsPerSource,
+        openings: limits,
         guard: destinations,
         ownAddresses: [toEndpoint(adminAddress)],
         policy: this.#policies.policy,

@@ -195,6 +195,8 @@ function socksReply(reason: Reason): Socks5Reply {
     case 'hello_timeout':
     case 'flow_limit':
     case 'source_limit':
+    case 'undecided_source_limit':
+    case 'undecided_limit':
       return 'general-failure';
     default:
       return 'not-allowed';

@@ -4,7 +4,8 @@ const OPEN = 2;
 
 /**
  * Live numbers that every data plane worker writes and the main thread reads at any time: bytes relayed and open flows
- * per listener. Each worker has cells of its own in one shared buffer, so a count costs no lock and no message.
+ * per listener, and those of them whose opening is awaited. Each worker has cells of its own in one shared buffer, so a
+ * count costs no lock and no message.
  */
 export class Counters {
   readonly buffer: SharedArrayBuffer;
@@ -18,7 +19,7 @@ export class Counters {
   }
 
   static create(workers: number, listeners: number): Counters {
-    const cells = workers * (OPEN + listeners);
+    const cells = workers * width(listeners);
     return new Counters(new SharedArrayBuffer(cells * Float64Array.BYTES_PER_ELEMENT), listeners);
   }
 
@@ -29,8 +30,8 @@ export class Counters {
 
   /** The cells of one worker, for it alone to write. */
   worker(index: number): WorkerCounters {
-    const width = OPEN + this.#listeners;
-    const cells = this.#cells.subarray(index * width, (index + 1) * width);
+    const cells = this.#cells.subarray(index * width(this.#listeners), (index + 1) * width(this.#listeners));
+    const awaited = OPEN + this.#listeners;
     return {
       moved: (out, back) => {
         cells[OUT] = (cells[OUT] ?? 0) + out;
@@ -42,21 +43,22 @@ export class Counters {
       closed: listener => {
         cells[OPEN + listener] = (cells[OPEN + listener] ?? 0) - 1;
       },
+      awaited: more => {
+        cells[awaited] = (cells[awaited] ?? 0) + more;
+      },
     };
   }
 
   /** A worker is no more: it has no open flows. What it relayed stays counted. */
   forget(index: number): void {
-    const width = OPEN + this.#listeners;
-    this.#cells.fill(0, index * width + OPEN, (index + 1) * width);
+    const step = width(this.#listeners);
+    this.#cells.fill(0, index * step + OPEN, (index + 1) * step);
   }
 
   /** Open flows of one worker. */
   openFlowsOf(index: number): number {
-    const width = OPEN + this.#listeners;
-    return this.#cells
-      .subarray(index * width + OPEN, (index + 1) * width)
-      .reduce((sum, open) => sum + open, 0);
+    const first = index * width(this.#listeners) + OPEN;
+    return this.#cells.subarray(first, first + this.#listeners).reduce((sum, open) => sum + open, 0);
   }
 
   bytes(): { out: number; in: number } {
@@ -73,10 +75,15 @@ export class Counters {
     return open;
   }
 
+  /** Open flows whose opening is awaited. */
+  allAwaited(): number {
+    return this.#sum(OPEN + this.#listeners);
+  }
+
   #sum(cell: number): number {
-    const width = OPEN + this.#listeners;
+    const step = width(this.#listeners);
     let sum = 0;
-    for (let at = cell; at < this.#cells.length; at += width) sum += this.#cells[at] ?? 0;
+    for (let at = cell; at < this.#cells.length; at += step) sum += this.#cells[at] ?? 0;
     return sum;
   }
 }
@@ -85,4 +92,11 @@ export interface WorkerCounters {
   moved(bytesOut: number, bytesIn: number): void;
   opened(listener: number): void;
   closed(listener: number): void;
+  /** So many more are awaited, or less. */
+  awaited(more: number): void;
+}
+
+/** Cells of one worker. */
+function width(listeners: number): number {
+  return OPEN + listeners + 1;
 }

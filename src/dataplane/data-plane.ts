@@ -3,6 +3,7 @@ import type { TcpAddresses } from '../policy/tcp-addresses.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import type { PlainExceptions } from './guard.ts';
 import type { Listener } from './listener.ts';
+import type { OpeningLimits } from './openings.ts';
 import type { Endpoint, RelayedBytes } from './wire.ts';
 import type { FlowSettings } from './world.ts';
 
@@ -37,6 +38,7 @@ export interface DataPlaneOptions {
   readonly flowLimit: number | 'auto';
   /** Open flows of one source address at most; 0: no limit. */
   readonly flowsPerSource: number;
+  readonly openings: OpeningLimits;
   readonly guard: PlainExceptions;
   /** Addresses besides the listeners' that the daemon answers on and never dials. */
   readonly ownAddresses: readonly Endpoint[];

@@ -22,6 +22,8 @@ function alertDescription(reason: Reason): number {
       return UNRECOGNIZED_NAME;
     case 'flow_limit':
     case 'source_limit':
+    case 'undecided_source_limit':
+    case 'undecided_limit':
       return INTERNAL_ERROR;
     default:
       return ACCESS_DENIED;
@@ -63,6 +65,8 @@ export function httpStatus(reason: Reason): { status: string; error: string } {
       return { status: '502 Bad Gateway', error: 'dns_error' };
     case 'flow_limit':
     case 'source_limit':
+    case 'undecided_source_limit':
+    case 'undecided_limit':
       return { status: '503 Service Unavailable', error: 'connection_limit_reached' };
     case 'destination_forbidden':
       return { status: '403 Forbidden', error: 'destination_ip_prohibited' };

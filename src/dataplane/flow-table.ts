@@ -3,10 +3,10 @@ import { isDeniedNow } from './denied-now.ts';
 import type { Attempt } from './dial.ts';
 import type { FlowEnd } from './events.ts';
 import { Flow, type Unjudged } from './flow.ts';
-import type { FlowRecorder } from './flow-recorder.ts';
+import { FlowRecorder } from './flow-recorder.ts';
 import type { Listener } from './listener.ts';
 import type { WorkerSources } from './source-counts.ts';
-import type { Wire } from './wire.ts';
+import type { Endpoint, Wire } from './wire.ts';
 import type { World } from './world.ts';
 
 /** A decision takes a microsecond or two. */
@@ -43,7 +43,27 @@ export class FlowTable<A extends Attempt> {
     return this.#open.size;
   }
 
-  /** Serves the connection behind `wire`, which came in by the listener of that index. */
+  /**
+   * Whether one more connection may come in: then it is to be served, or taken back by `left`. One that may not has its
+   * records, and is to be reset at once.
+   */
+  admits(client: Endpoint, listener: Listener): boolean {
+    const { world } = this.#options;
+    const limit = world.openings.tryEnter(client.ip);
+    if (limit === null) return true;
+    const record = new FlowRecorder(world.observer, world.clock, world.nextFlowId(), listener.name, client);
+    record.dstPort = listener.kind === 'sni' ? listener.upstreamPort : 0;
+    record.decided({ action: 'deny', state: 'DENIED', reason: limit, rule: null });
+    record.closed('refused', { out: 0, in: 0 }, null);
+    return false;
+  }
+
+  /** A connection that was admitted is gone before it could be served. */
+  left(client: Endpoint): void {
+    this.#options.world.openings.leave(client.ip);
+  }
+
+  /** Serves the admitted connection behind `wire`, which came in by the listener of that index. */
   serve(wire: FlowWire<A>, listener: Listener, index: number): void {
     const { world, own, sources, flowsPerSource } = this.#options;
     const limit = this.#limitReached(wire);

@@ -19,6 +19,7 @@ import { HelloReader } from './hello-reader.ts';
 import { Judgement } from './judgement.ts';
 import type { Listener } from './listener.ts';
 import { OpeningBuffer } from './opening-buffer.ts';
+import type { OpeningLimit } from './openings.ts';
 import { Reach } from './reach.ts';
 import { findRoute } from './route.ts';
 import type { Timer } from './timers.ts';
@@ -55,6 +56,8 @@ export class Flow<A extends Attempt> {
   /** What is known of the flow so far. */
   readonly record: FlowRecorder;
   #stage: Stage;
+  /** It counts among the openings that are awaited. */
+  #isAwaited = true;
   readonly #opening = new OpeningBuffer();
   readonly #requestReader: RequestReader | null;
   #request: ClientRequest | null = null;
@@ -72,7 +75,7 @@ export class Flow<A extends Attempt> {
   /** What the upstream has to agree to before it gets the hello. */
   #toAsk: EncryptionRequest | null = null;
 
-  /** `onOver` is called once, right after the close record. */
+  /** The caller has entered it in the world's openings. `onOver` is called once, right after the close record. */
   constructor(listener: Listener, wire: Wire<A>, world: World, onOver: () => void) {
     this.#listener = listener;
     this.#wire = wire;
@@ -115,6 +118,7 @@ export class Flow<A extends Attempt> {
 
   /** Takes on what was handed over as plain HTTP and could not be judged as such. Instead of `start`. */
   takeBack(opening: Uint8Array, { reason, detail }: Unjudged): void {
+    this.#isAwaited = false;
     this.#opening.replace(opening);
     this.record.protocol = 'http';
     this.record.detail = detail;
@@ -356,8 +360,7 @@ export class Flow<A extends Attempt> {
   /** Ends this flow without records: those of plain HTTP are written where its requests are judged. */
   #handOver(): void {
     this.#stage = 'over';
-    this.#helloTimer?.cancel();
-    this.#silenceTimer?.cancel();
+    this.#heardOut();
     this.#wire.handOver(this.#opening.take(), this.#onOver);
   }
 
@@ -393,6 +396,11 @@ export class Flow<A extends Attempt> {
   /** Tells the client of an explicit listener to go ahead; nothing is dialled before its hello was judged too. */
   #grant(): void {
     if (this.#request === null) return;
+    const limit = this.#isTcp ? null : this.#awaitMore();
+    if (limit !== null) {
+      this.#judgement.forbid(limit, 'DENIED');
+      return this.#refuse();
+    }
     this.#stage = 'hello';
     this.#isGranted = true;
     this.#wire.reply(this.#request.granted);
@@ -470,9 +478,24 @@ export class Flow<A extends Attempt> {
   }
 
   #sniffed(): void {
+    this.#heardOut();
+    this.record.sniffed();
+  }
+
+  /** Nothing is awaited from the client any more. */
+  #heardOut(): void {
     this.#helloTimer?.cancel();
     this.#silenceTimer?.cancel();
-    this.record.sniffed();
+    if (!this.#isAwaited) return;
+    this.#isAwaited = false;
+    this.#world.openings.leave(this.#wire.client.ip);
+  }
+
+  /** After a CONNECT or SOCKS request was granted its hello is awaited, as the request was. */
+  #awaitMore(): OpeningLimit | null {
+    const limit = this.#world.openings.tryEnter(this.#wire.client.ip);
+    this.#isAwaited = limit === null;
+    return limit;
   }
 
   #decide(action: Action): void {
@@ -482,8 +505,7 @@ export class Flow<A extends Attempt> {
   #over(end: FlowEnd, dialFailure: DialFailure | null = null): void {
     if (this.#stage === 'over') return;
     this.#stage = 'over';
-    this.#helloTimer?.cancel();
-    this.#silenceTimer?.cancel();
+    this.#heardOut();
     this.#reach.abort();
     this.record.closed(end, this.#wire.relayed, dialFailure);
     this.#onOver();

@@ -3,6 +3,7 @@ import type { KnownAddresses, Policy } from '../policy/policy.ts';
 import type { GuardVerdict, Resolver } from '../resolve/resolver.ts';
 import type { Clock } from './clock.ts';
 import type { FlowObserver } from './events.ts';
+import type { Openings } from './openings.ts';
 import type { Timers } from './timers.ts';
 
 /** What to do with a client that is refused: say so in its own protocol, reset, or hang up without a word. */
@@ -35,6 +36,8 @@ export interface World {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly observer: FlowObserver;
+  /** Where a flow counts until its opening has come. */
+  readonly openings: Openings;
   /** The policy in force now. A flow asks once, when it is judged. */
   policy(): Policy;
   /** What the hosts of tcp rules resolve to now. */

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { DialFailure } from '../dataplane/events.ts';
 import type { Mode } from '../policy/decision.ts';
+import type { Reason } from '../policy/reason.ts';
 import { DIAL_BUCKETS, FLOW_BUCKETS, SNIFF_BUCKETS } from './buckets.ts';
 import type { Tally } from './flow-tally.ts';
 import { SummedHistogram } from './summed-histogram.ts';
@@ -20,8 +21,8 @@ export interface MetricSources {
   readonly policy: () => { readonly sha256: string; readonly mode: Mode };
 }
 
-/** What may be refused for want of room. The first two show in decisions and are counted from them. */
-export type Limit = 'flows' | 'flowsPerSource' | 'undecided' | 'descriptors';
+/** What may be refused for want of room. */
+type Limit = (typeof LIMITS)[number];
 
 /** Labels of `sallyport_task_info`. */
 export interface TaskLabels {
@@ -53,7 +54,14 @@ const DIAL_FAILURES = [
 ] as const satisfies readonly DialFailure[];
 /** A hundred samples a second, as is usual, would wake an idle daemon a hundred times. Event loop lags are no less than this. */
 const LAG_SAMPLING_MS = 50;
-const LIMITS = ['flows', 'flowsPerSource', 'undecided', 'descriptors'] as const satisfies readonly Limit[];
+const LIMITS = ['flows', 'flowsPerSource', 'undecided', 'undecidedPerSource', 'descriptors'] as const;
+/** The limits that show in decisions, and are counted from them. */
+const LIMIT_OF: Partial<Record<Reason, Limit>> = {
+  flow_limit: 'flows',
+  source_limit: 'flowsPerSource',
+  undecided_limit: 'undecided',
+  undecided_source_limit: 'undecidedPerSource',
+};
 
 /**
  * All metrics, in a registry of their own; with its histogram, the only place that knows prom-client. No label ever holds a hostname or
@@ -194,8 +202,8 @@ export class Metrics {
   add(tally: Tally): void {
     for (const { listener, protocol, action, reason, flows } of tally.decisions) {
       this.#flows.inc({ listener, protocol, action, reason: reason ?? 'none' }, flows);
-      if (reason === 'flow_limit') this.limitReached('flows', flows);
-      if (reason === 'source_limit') this.limitReached('flowsPerSource', flows);
+      const limit = reason === null ? undefined : LIMIT_OF[reason];
+      if (limit !== undefined) this.limitReached(limit, flows);
     }
     for (const { rule, hits } of tally.rules) this.#ruleHits.inc({ rule: this.#ruleLabel(rule) }, hits);
     for (const cause of tally.dialFailures) this.#dialFailures.inc({ cause });

@@ -19,6 +19,8 @@ const EITHER_MODE = [
   'unresolvable',
   'source_limit',
   'flow_limit',
+  'undecided_source_limit',
+  'undecided_limit',
 ] as const satisfies readonly Reason[];
 /** What speaks against a flow whatever the rules say. */
 const GUARDS = [

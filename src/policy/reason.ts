@@ -22,6 +22,9 @@ export const REASONS = {
   unresolvable: 'the hostname did not resolve',
   source_limit: 'the source already has limits.flowsPerSource open flows',
   flow_limit: 'limits.flows open flows were reached',
+  undecided_source_limit:
+    'the source already has limits.undecidedPerSource connections whose hello or request has not come',
+  undecided_limit: 'there are limits.undecided connections whose hello or request has not come',
 } as const;
 
 export type Reason = keyof typeof REASONS;

@@ -34,6 +34,8 @@ describe('the shipped configuration', () => {
         limits: {
           flows: 'auto',
           flowsPerSource: 0,
+          undecided: 4_096,
+          undecidedPerSource: 128,
           helloTimeoutMs: 5000,
           helloBytes: 65_536,
           dialTimeoutMs: 10_000,

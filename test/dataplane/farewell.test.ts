@@ -12,6 +12,8 @@ describe('the TLS alert of a refusal', () => {
     ['unresolvable', 112],
     ['flow_limit', 80],
     ['source_limit', 80],
+    ['undecided_source_limit', 80],
+    ['undecided_limit', 80],
     ['not_allowed', 49],
     ['rule_denied', 49],
     ['ech', 49],
@@ -31,6 +33,8 @@ describe('the HTTP refusal', () => {
     ['unresolvable', '502 Bad Gateway', 'dns_error'],
     ['flow_limit', '503 Service Unavailable', 'connection_limit_reached'],
     ['source_limit', '503 Service Unavailable', 'connection_limit_reached'],
+    ['undecided_source_limit', '503 Service Unavailable', 'connection_limit_reached'],
+    ['undecided_limit', '503 Service Unavailable', 'connection_limit_reached'],
   ])('for %s is %s, error=%s', (reason, status, error) => {
     const text = Buffer.from(httpRefusal(reason, 'CONNECT a.example:443', 'gw-1')).toString('latin1');
     expect(text.split('\r\n').slice(0, 2)).toEqual([

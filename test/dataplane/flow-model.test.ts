@@ -151,6 +151,8 @@ describe('whatever a client, a resolver, an upstream and the operator do, in wha
           // observe, a server may be asked whether it speaks TLS before there is a name to judge.
           expect(['', 'decided', 'decided,closed,over']).toContain(rig.told.join());
           expect(rig.wire.faults).toEqual([]);
+          expect(rig.isAwaited || !rig.flow.wantsBytes).toBe(true);
+          expect(rig.isAwaited && rig.decided.length > 0).toBe(false);
           if (rig.wire.attempts.length === 0) continue;
           const isUndecided = rig.decided.length === 0;
           if (isUndecided && !hadDialled) expect(rig.policy.modeOf(rig.wire.client.ip, 0)).toBe('observe');

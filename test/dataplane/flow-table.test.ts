@@ -4,10 +4,12 @@ import type { DecisionEvent, FlowEnd } from '../../src/dataplane/events.ts';
 import type { Flow } from '../../src/dataplane/flow.ts';
 import { FlowTable, type FlowWire } from '../../src/dataplane/flow-table.ts';
 import { makeGuard } from '../../src/dataplane/guard.ts';
+import type { OpeningLimits } from '../../src/dataplane/openings.ts';
 import { SourceCounts } from '../../src/dataplane/source-counts.ts';
 import type { Endpoint } from '../../src/dataplane/wire.ts';
 import { TcpAddresses } from '../../src/policy/tcp-addresses.ts';
 import { ip } from '../resolve/support.ts';
+import { buildClientHello } from '../support/client-hello.ts';
 import {
   compiled,
   type FakeAttempt,
@@ -15,6 +17,8 @@ import {
   FakeResolver,
   FakeWire,
   LISTENERS,
+  NO_OPENING_LIMITS,
+  openingsOf,
   SETTINGS,
   ZONE,
 } from './support.ts';
@@ -38,7 +42,10 @@ class TableWire extends FakeWire implements FlowWire<FakeAttempt> {
 }
 
 function tableOf(
-  limits: { flowLimit?: number; flowsPerSource?: number },
+  {
+    openings = NO_OPENING_LIMITS,
+    ...limits
+  }: { flowLimit?: number; flowsPerSource?: number; openings?: OpeningLimits },
   shared = { counters: Counters.create(2, 2), sources: SourceCounts.create(2).worker(0) },
 ) {
   const decisions: DecisionEvent[] = [];
@@ -51,6 +58,7 @@ function tableOf(
       guard,
       clock,
       timers: clock.timers,
+      openings: openingsOf(shared.counters, openings, shared.sources),
       observer: {
         decided: event => {
           decisions.push(event);
@@ -70,6 +78,7 @@ function tableOf(
   });
   const serve = (source = '192.0.2.1', index = 0): TableWire => {
     const wire = new TableWire(source);
+    if (!table.admits(wire.client, LISTENERS.sni)) return wire;
     table.serve(wire, LISTENERS.sni, index);
     return wire;
   };
@@ -140,6 +149,67 @@ describe('FlowTable', () => {
     first.flow?.clientReset();
     expect(shared.sources.tryOpen(ip('192.0.2.2'), 1)).toBe(true);
     expect(shared.sources.tryOpen(ip('192.0.2.1'), 1)).toBe(true);
+  });
+
+  describe('of connections whose opening is awaited', () => {
+    const openings = { undecided: 3, undecidedPerSource: 2 };
+
+    it('admits so many of a source, and so many in all; the others have their records', () => {
+      const { table, serve, decisions, counters } = tableOf({ openings });
+      for (let i = 0; i < 3; i++) serve('192.0.2.1');
+      serve('192.0.2.2');
+      serve('192.0.2.3');
+      expect(reasons(decisions)).toEqual(['undecided_source_limit', 'undecided_limit']);
+      expect(decisions[0]).toMatchObject({
+        action: 'deny',
+        state: 'DENIED',
+        srcIp: '192.0.2.1',
+        dstPort: 443,
+      });
+      expect([table.size, counters.allOpenFlows(), counters.allAwaited()]).toEqual([3, 3, 3]);
+    });
+
+    it('admits the next one when one has gone', () => {
+      const { serve, decisions, counters } = tableOf({ openings });
+      const first = serve();
+      serve();
+      first.flow?.clientReset();
+      serve();
+      expect(reasons(decisions)).toEqual(['client_closed']);
+      expect(counters.allAwaited()).toBe(2);
+    });
+
+    it('admits the next one when one was heard', () => {
+      const { serve, decisions, counters } = tableOf({ openings });
+      const wires = [serve(), serve()];
+      for (const { flow } of wires) flow?.clientBytes(buildClientHello({ serverName: 'allowed.example' }));
+      for (let i = 0; i < 2; i++) serve();
+      expect(reasons(decisions)).toEqual([null, null]);
+      expect([counters.allOpenFlows(), counters.allAwaited()]).toEqual([4, 2]);
+    });
+
+    it('counts those of other workers', () => {
+      const { serve, decisions, counters } = tableOf({ openings });
+      counters.worker(1).awaited(3);
+      serve();
+      expect(reasons(decisions)).toEqual(['undecided_limit']);
+    });
+
+    it('takes back a connection that was gone before it was served', () => {
+      const { table, counters } = tableOf({ openings });
+      const { client } = new TableWire('192.0.2.1');
+      for (let i = 0; i < 5; i++) {
+        expect(table.admits(client, LISTENERS.sni)).toBe(true);
+        table.left(client);
+      }
+      expect(counters.allAwaited()).toBe(0);
+    });
+
+    it('leaves the flow limit alone: a flow that it refuses is awaited no more', () => {
+      const { serve, counters } = tableOf({ openings, flowLimit: 1 });
+      for (let i = 0; i < 5; i++) serve(`192.0.2.${i}`);
+      expect(counters.allAwaited()).toBe(1);
+    });
   });
 
   it('ends all flows', () => {

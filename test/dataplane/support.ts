@@ -1,9 +1,12 @@
 import type { Clock } from '../../src/dataplane/clock.ts';
+import { Counters } from '../../src/dataplane/counters.ts';
 import type { Attempt } from '../../src/dataplane/dial.ts';
 import type { CloseEvent, DecisionEvent, DialFailure, FlowEnd } from '../../src/dataplane/events.ts';
 import { Flow } from '../../src/dataplane/flow.ts';
 import { makeGuard, type PlainEndpoint } from '../../src/dataplane/guard.ts';
 import type { DestinationMode, Listener } from '../../src/dataplane/listener.ts';
+import { type OpeningLimits, Openings } from '../../src/dataplane/openings.ts';
+import { SourceCounts } from '../../src/dataplane/source-counts.ts';
 import { TimerQueue } from '../../src/dataplane/timers.ts';
 import type { RelayWatch } from '../../src/dataplane/tls-watch.ts';
 import type { Endpoint, Wire } from '../../src/dataplane/wire.ts';
@@ -264,6 +267,16 @@ export const LISTENERS = {
   keep: { ...transparent('resolve'), intercept: 'tproxy', keepsSource: true },
 } as const satisfies Record<string, Listener>;
 
+export const NO_OPENING_LIMITS: OpeningLimits = { undecided: 0, undecidedPerSource: 0 };
+
+/** One for all: it is of use only with a limit for each source, and too large to be made for every flow. */
+const SOURCES = SourceCounts.create(1).worker(0);
+
+/** Openings of one worker and listener. */
+export function openingsOf(counters: Counters, limits: OpeningLimits, sources = SOURCES): Openings {
+  return new Openings({ counters, own: counters.worker(0), sources }, limits);
+}
+
 export type ListenerName = keyof typeof LISTENERS;
 
 /** The address of allowed.example, where transparent flows are going unless they say otherwise. */
@@ -293,6 +306,8 @@ export class FlowRig {
   readonly told: string[] = [];
   policy: Policy;
   tcpAddresses: TcpAddresses;
+  readonly #counters = Counters.create(1, 1);
+  readonly openings = openingsOf(this.#counters, { undecided: 1, undecidedPerSource: 0 });
 
   constructor(options: RigOptions = {}) {
     const { listener = 'sni', mode = 'enforce', going = ORIGINAL, goingPort = 443 } = options;
@@ -309,6 +324,7 @@ export class FlowRig {
       guard,
       clock: this.clock,
       timers: this.clock.timers,
+      openings: this.openings,
       observer: {
         decided: event => {
           this.decided.push(event);
@@ -324,7 +340,13 @@ export class FlowRig {
       tcpAddresses: () => this.tcpAddresses,
       nextFlowId: () => 'flow-0',
     };
+    this.openings.tryEnter(this.wire.client.ip);
     this.flow = new Flow(LISTENERS[listener], this.wire, world, () => this.told.push('over'));
+  }
+
+  /** Whether the flow counts among those whose opening is awaited. */
+  get isAwaited(): boolean {
+    return this.#counters.allAwaited() === 1;
   }
 
   get attempt(): FakeAttempt {

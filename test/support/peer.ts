@@ -27,9 +27,9 @@ export class Peer {
     socket.on('close', hadError => this.#ended(hadError ? 'reset' : 'fin'));
   }
 
-  /** Connects to a port of this host. */
-  static async dial(port: number, host = '127.0.0.1'): Promise<Peer> {
-    const socket = connect({ port, host, allowHalfOpen: true });
+  /** Connects to a port of this host, from another of its addresses where one is given. */
+  static async dial(port: number, host = '127.0.0.1', localAddress = host): Promise<Peer> {
+    const socket = connect({ port, host, localAddress, allowHalfOpen: true });
     await once(socket, 'connect');
     return new Peer(socket);
   }

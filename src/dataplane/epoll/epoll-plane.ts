@@ -53,6 +53,7 @@ class EpollPlane<R> implements DataPlane {
     const threads = options.workers + 1;
     const counters = Counters.create(threads, options.listeners.length);
     const sources = SourceCounts.create(threads);
+    const awaited = SourceCounts.create(threads);
     this.#counters = counters;
     const bound = bindListeners(libc, options);
     this.descriptors = bound.flatMap(({ workers }) => workers.flat());
@@ -70,11 +71,14 @@ class EpollPlane<R> implements DataPlane {
       sources: sources.buffer,
       threads,
       stop,
+      openings: options.openings,
+      awaited: awaited.buffer,
     };
     this.#main = new MainFlows(libc, options, {
       counters,
       own: counters.worker(options.workers),
       sources: sources.worker(options.workers),
+      awaited: awaited.worker(options.workers),
       flowLimit: this.flowLimit,
       ownListeners: shared.ownListeners,
       flowIdPrefix: `${newRunId()}-`,
@@ -93,7 +97,7 @@ class EpollPlane<R> implements DataPlane {
         libc,
         main: this.#main,
         counters,
-        sources,
+        tables: [sources, awaited],
         setup: descriptors => ({
           ...shared,
           index,

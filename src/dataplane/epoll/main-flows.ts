@@ -10,6 +10,7 @@ import { makeGuard, type PlainEndpoint } from '../guard.ts';
 import { HandedFlows } from '../http/handed-flows.ts';
 import type { HttpOrigin, HttpWorld } from '../http/http-world.ts';
 import { recordUnnamed } from '../http/refusal.ts';
+import { Openings } from '../openings.ts';
 import { NodeAttempt } from '../portable/node-attempt.ts';
 import { type FlowReporter, Reporting } from '../reporting.ts';
 import type { WorkerSources } from '../source-counts.ts';
@@ -27,6 +28,7 @@ export interface MainFlowsShare {
   /** The main thread's cells, and its part in the table. */
   readonly own: WorkerCounters;
   readonly sources: WorkerSources;
+  readonly awaited: WorkerSources;
   readonly flowLimit: number;
   readonly ownListeners: readonly PlainEndpoint[];
   readonly flowIdPrefix: string;
@@ -48,7 +50,7 @@ export class MainFlows<R> {
   #tcpAddresses = TcpAddresses.none();
 
   constructor(libc: Libc, options: MainFlowsOptions<R>, share: MainFlowsShare) {
-    const { counters, own, sources, flowLimit, ownListeners, flowIdPrefix } = share;
+    const { counters, own, sources, awaited, flowLimit, ownListeners, flowIdPrefix } = share;
     this.#libc = libc;
     this.#options = options;
     this.#share = share;
@@ -61,6 +63,7 @@ export class MainFlows<R> {
       clock: systemClock,
       timers: nodeTimers,
       observer: this.#reporting,
+      openings: new Openings({ counters, own, sources: awaited }, options.openings),
       policy: () => this.#policy,
       tcpAddresses: () => this.#tcpAddresses,
       nextFlowId: flowIds(flowIdPrefix),

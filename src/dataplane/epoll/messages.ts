@@ -4,6 +4,7 @@ import type { GuardVerdict, Resolution, ResolveFailure } from '../../resolve/res
 import type { RelaySettings } from '../data-plane.ts';
 import type { PlainEndpoint, PlainExceptions } from '../guard.ts';
 import type { Listener } from '../listener.ts';
+import type { OpeningLimits } from '../openings.ts';
 import type { Endpoint } from '../wire.ts';
 import type { FlowSettings } from '../world.ts';
 
@@ -29,7 +30,10 @@ export interface WorkerSetup {
   readonly tcpAddresses: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly sources: SharedArrayBuffer;
-  /** How many threads have a part in `sources`. */
+  readonly openings: OpeningLimits;
+  /** For SourceCounts: connections whose opening is awaited. */
+  readonly awaited: SharedArrayBuffer;
+  /** How many threads have a part in `sources` and `awaited`. */
   readonly threads: number;
   /** For `FdLedger`: what the worker has open. */
   readonly descriptors: SharedArrayBuffer;

@@ -23,7 +23,8 @@ export interface KeptWorker<R> {
   readonly libc: Libc;
   readonly main: MainFlows<R>;
   readonly counters: Counters;
-  readonly sources: SourceCounts;
+  /** All that count this worker's flows by source. */
+  readonly tables: readonly SourceCounts[];
   /** Made anew for each thread: the policy of that moment, a flow id prefix of its own. */
   readonly setup: (descriptors: SharedArrayBuffer) => WorkerSetup;
 }
@@ -110,11 +111,11 @@ export class WorkerKeeper<R> {
   }
 
   #died(error: Error): void {
-    const { index, counters, sources, main } = this.#kept;
+    const { index, counters, tables, main } = this.#kept;
     const { handedOver } = this.#thread;
     const unrecorded = counters.openFlowsOf(index) - handedOver.size;
     counters.forget(index);
-    sources.forget(index);
+    for (const table of tables) table.forget(index);
     for (const connection of handedOver) main.count(connection);
     this.#deaths.push(performance.now());
     const isLast = this.#isDraining || !this.#hasEverServed;

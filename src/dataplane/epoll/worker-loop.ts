@@ -6,6 +6,7 @@ import { flowIds } from '../flow-id.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard } from '../guard.ts';
 import type { Listener } from '../listener.ts';
+import { Openings } from '../openings.ts';
 import { type FlowReporter, Reporting } from '../reporting.ts';
 import { SourceCounts } from '../source-counts.ts';
 import type { Endpoint } from '../wire.ts';
@@ -21,7 +22,7 @@ import type { WorkerSetup } from './messages.ts';
 import { PipePool } from './pipe-pool.ts';
 import type { RelayContext } from './relay-context.ts';
 import { adopt } from './socket.ts';
-import { localAddress, originalDestination, type SocketAddress } from './sockets.ts';
+import { localAddress, originalDestination, resetOnClose, type SocketAddress } from './sockets.ts';
 
 /** One data plane thread: accepts on its own listening sockets and serves its own flows. */
 export class WorkerLoop<R> {
@@ -75,6 +76,10 @@ export class WorkerLoop<R> {
       clock: this.#loop,
       timers: this.#loop.timers,
       observer: this.#reporting,
+      openings: new Openings(
+        { counters, own, sources: SourceCounts.view(setup.awaited, setup.threads).worker(setup.index) },
+        setup.openings,
+      ),
       policy: () => this.#policy,
       tcpAddresses: () => this.#tcpAddresses,
       nextFlowId: flowIds(setup.flowIdPrefix),
@@ -125,10 +130,14 @@ export class WorkerLoop<R> {
   }
 
   #accept(fd: number, client: SocketAddress, listener: Listener, index: number): void {
+    if (!this.#flows.admits(client, listener)) {
+      resetOnClose(this.#loop.ffi.libc, fd);
+      return this.#loop.close(fd);
+    }
     const isTransparent = listener.kind === 'transparent';
     const destination = isTransparent ? this.#destinationOf(fd, client, listener.intercept) : null;
     const socket = adopt(this.#loop, fd);
-    if (socket === null) return;
+    if (socket === null) return this.#flows.left(client);
     const keepsSource = isTransparent && listener.keepsSource;
     const wire = new EpollWire(this.#context, socket, client, destination, index, keepsSource);
     this.#flows.serve(wire, listener, index);

@@ -30,6 +30,7 @@ export class HttpFlow {
   readonly #source: RequestSource;
   readonly #role: HttpRole;
   #stopReading: () => void = () => {};
+  #isAwaited = false;
   #conversation: Conversation | null = null;
 
   constructor(handed: HandedFlow, world: HttpWorld, source: RequestSource) {
@@ -47,14 +48,19 @@ export class HttpFlow {
     if (listener.kind === 'transparent' && originalDestination === null) {
       return this.#converse(NOTHING).refuse({ reason: 'destination_forbidden', detail: null });
     }
+    let isRead = false;
     this.#stopReading = readFirstRequest({
       socket,
       opening,
       role: this.#role,
       timeoutMs: this.#world.settings.helloTimeoutMs,
       timers: this.#world.timers,
-      done: first => this.#begin(first),
+      done: first => {
+        isRead = true;
+        this.#begin(first);
+      },
     });
+    if (!isRead) this.#await();
   }
 
   /** Takes no further request: ends now if there is none under way, else after it. */
@@ -74,7 +80,17 @@ export class HttpFlow {
     this.#conversation?.closeDenied();
   }
 
+  /** The head has not come whole: it is awaited here as it was where the flow came from. */
+  #await(): void {
+    const limit = this.#world.openings.tryEnter(this.#handed.client.ip);
+    this.#isAwaited = limit === null;
+    if (limit === null) return;
+    this.#stopReading();
+    this.#converse(NOTHING).refuse({ reason: limit, detail: null });
+  }
+
   #begin(first: FirstRequest): void {
+    this.#heardOut();
     switch (first.kind) {
       case 'reset':
         return this.#abandon('client_reset');
@@ -111,10 +127,17 @@ export class HttpFlow {
     return this.#conversation;
   }
 
+  #heardOut(): void {
+    if (!this.#isAwaited) return;
+    this.#isAwaited = false;
+    this.#world.openings.leave(this.#handed.client.ip);
+  }
+
   /** Ends the flow before it has said anything. */
   #abandon(end: FlowEnd): void {
     const { socket, over } = this.#handed;
     this.#stopReading();
+    this.#heardOut();
     recordUnnamed(
       { reason: end === 'drained' ? 'drained' : 'client_closed', detail: null },
       end,

@@ -13,6 +13,7 @@ import { makeGuard } from '../guard.ts';
 import { HandedFlows } from '../http/handed-flows.ts';
 import type { HttpWorld } from '../http/http-world.ts';
 import type { Listener } from '../listener.ts';
+import { Openings } from '../openings.ts';
 import { type FlowReporter, Reporting } from '../reporting.ts';
 import { SourceCounts } from '../source-counts.ts';
 import { nodeTimers } from '../timers.ts';
@@ -92,6 +93,14 @@ class PortablePlane<R> implements DataPlane {
           setImmediate(() => this.#lastFlowEnded());
         },
       },
+      openings: new Openings(
+        {
+          counters: this.#counters,
+          own: this.#counters.worker(0),
+          sources: SourceCounts.create(1).worker(0),
+        },
+        this.#options.openings,
+      ),
       policy: () => this.#policy,
       tcpAddresses: () => this.#tcpAddresses,
       nextFlowId: flowIds(`${newRunId()}0-`),
@@ -161,6 +170,10 @@ class PortablePlane<R> implements DataPlane {
     const client = peerOf(socket);
     if (this.#flows === null || client === null) {
       socket.destroy();
+      return;
+    }
+    if (!this.#flows.admits(client, listener)) {
+      socket.resetAndDestroy();
       return;
     }
     const { idleTimeoutMs, halfClosedTimeoutMs } = this.#options.settings;

@@ -1,11 +1,13 @@
 import { createServer, type Server, Socket } from 'node:net';
 import { systemClock } from '../../../src/dataplane/clock.ts';
+import { Counters } from '../../../src/dataplane/counters.ts';
 import type { Attempt } from '../../../src/dataplane/dial.ts';
 import type { CloseEvent, DecisionEvent } from '../../../src/dataplane/events.ts';
 import { makeGuard } from '../../../src/dataplane/guard.ts';
 import { HttpFlows } from '../../../src/dataplane/http/http-flows.ts';
 import type { HttpWorld } from '../../../src/dataplane/http/http-world.ts';
 import type { Listener } from '../../../src/dataplane/listener.ts';
+import type { OpeningLimits } from '../../../src/dataplane/openings.ts';
 import { NodeAttempt } from '../../../src/dataplane/portable/node-attempt.ts';
 import { nodeTimers } from '../../../src/dataplane/timers.ts';
 import type { Policy } from '../../../src/policy/policy.ts';
@@ -16,7 +18,7 @@ import { rule } from '../../policy/reference.ts';
 import { ip } from '../../resolve/support.ts';
 import { Peer } from '../../support/peer.ts';
 import { listenOn } from '../../support/upstream.ts';
-import { compiled, FakeResolver } from '../support.ts';
+import { compiled, FakeResolver, NO_OPENING_LIMITS, openingsOf } from '../support.ts';
 
 /** Where names lead; the rig dials the test's servers in place of the addresses. */
 const ZONE = {
@@ -47,6 +49,8 @@ export interface HttpRigOptions {
   readonly wildcard?: boolean;
   /** Hands connections over before anything was read, as one does that has only peeked. */
   readonly unread?: boolean;
+  /** Limits of connections whose request is awaited. */
+  readonly openings?: OpeningLimits;
   /** In place of dialling a server. */
   readonly connect?: () => Attempt;
   /** Ports of the test's servers by the address that is dialled; `*` for all others. */
@@ -68,6 +72,7 @@ export class HttpRig {
   /** Addresses dialled, in order. */
   readonly dialed: string[] = [];
   readonly moved = { out: 0, in: 0 };
+  readonly counters = Counters.create(1, 1);
   policy: Policy;
   over = 0;
   readonly #server: Server;
@@ -95,6 +100,7 @@ export class HttpRig {
       guard,
       clock: systemClock,
       timers: nodeTimers,
+      openings: openingsOf(this.counters, options.openings ?? NO_OPENING_LIMITS),
       observer: {
         decided: event => {
           this.decided.push(event);
