@@ -143,6 +143,6 @@ describePlanes('clients whose opening does not come', dataplane => {
     first.reset();
     await daemon.stop();
     const said = daemon.lines.filter(line => line.reason === 'undecided_source_limit');
-    expect(said.map(line => line.suppressed ?? 0)).toEqual([0, 28]);
+    expect(said.map(line => Number(line.suppressed ?? 0)).sort()).toEqual([0, 28]);
   });
 });
