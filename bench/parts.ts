@@ -18,6 +18,7 @@ import { measureConcurrency } from './scenarios/concurrency.ts';
 import { measureGateway } from './scenarios/gateway.ts';
 import { measureIdleFlows } from './scenarios/idle-flows.ts';
 import { measureNoCliff } from './scenarios/no-cliff.ts';
+import { measurePolicies } from './scenarios/policies.ts';
 import { measureShortFlows } from './scenarios/short-flows.ts';
 import { measureStartUp } from './scenarios/start-up.ts';
 import { measureSystemCalls } from './scenarios/system-calls.ts';
@@ -180,6 +181,11 @@ export const PARTS: readonly Part[] = [
       text: 'The proxy has one core for everything, so that whatever its main thread does beside competes with the flows.',
       tables: await measureNoCliff(stage, HAPROXY_TUNED),
     }),
+  },
+  {
+    name: 'policies',
+    summary: 'policies of 10 to 100 000 rules and of 1 000 source groups: decide, load, check, swap',
+    run: measurePolicies,
   },
   {
     name: 'concurrency',

@@ -8,13 +8,14 @@ import { PolicyLoader } from '../src/daemon/policy-loader.ts';
 import { Policy } from '../src/policy/policy.ts';
 import { queriesFor } from './policy-queries.ts';
 import { measureSwap } from './policy-swap.ts';
-import { type PolicyShape, policyText, SHAPES } from './policy-texts.ts';
+import { type PolicyShape, policyText } from './policy-texts.ts';
 import { figure, type Section } from './report/section.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PAUSE_DIGITS = 2;
 
 export interface PolicyScaleOptions {
+  readonly shapes: readonly PolicyShape[];
   readonly rounds: number;
   /** Decisions timed in one go. */
   readonly decisions: number;
@@ -29,7 +30,7 @@ export async function runPolicyScale(options: PolicyScaleOptions): Promise<Secti
   const loader = new PolicyLoader();
   const costs: [PolicyShape, Costs][] = [];
   try {
-    for (const shape of SHAPES) {
+    for (const shape of options.shapes) {
       options.progress(shape.name);
       const path = join(directory, 'policy.yaml');
       writeFileSync(path, policyText(shape));
