@@ -1,5 +1,5 @@
-import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { type Context, Hono } from 'hono';
+import { methodNotAllowed } from 'hono/method-not-allowed';
 import { z } from 'zod';
 import { READINESS_DEFAULTS } from '../observe/readiness.ts';
 import type { Site, SourceSite } from '../observe/site-query.ts';
@@ -9,6 +9,7 @@ import { HOSTNAME_FAULTS } from '../tls-sni/index.ts';
 import type { DaemonApi, SitesPage } from './daemon-api.ts';
 import { handOverRoutes } from './hand-over-routes.ts';
 import { streamJsonList } from './json-list.ts';
+import { limitBodies, limitRate } from './limit-requests.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { readQuery } from './query.ts';
 import { readinessParams } from './readiness-params.ts';
@@ -19,9 +20,14 @@ import { siteParams, trendParams } from './site-params.ts';
 /** How much of a trend is shown where nothing is said. */
 const TREND_MS = { minute: 3 * 3_600_000, hour: 7 * 24 * 3_600_000 } as const;
 const JSON_TYPE = { 'content-type': 'application/json' };
-const MAX_BODY_BYTES = 64 * 1024;
-/** Of `PUT /api/v1/policy`: as large as a policy may be. */
-const MAX_POLICY_BYTES = 64 * 1024 * 1024;
+/** Answers are for the one who asks: no cache keeps them, and no page shows or runs them. */
+const SECURITY_HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
 
 const explainBody = z.strictObject({
   host: z.string().min(1).max(1024),
@@ -32,12 +38,11 @@ const explainBody = z.strictObject({
 /** The admin HTTP: health, metrics, and the questions that the commands ask. */
 export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   const app = new Hono();
-  app.use(guardRequests({ ...guard, onRefused: recordRefusal }));
-  const [limit, policyLimit] = [limitBody(MAX_BODY_BYTES), limitBody(MAX_POLICY_BYTES)];
-  app.use((context, next) => {
-    const { method, path } = context.req;
-    return method === 'PUT' && path === '/api/v1/policy' ? policyLimit(context, next) : limit(context, next);
-  });
+  app.use(setHeaders);
+  app.use(limitRate());
+  app.use(guardRequests(guard, recordRefusal));
+  app.use(limitBodies());
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
 
   app.get('/-/healthy', context =>
     daemon.isHealthy() ? context.text('ok\n') : context.text('no data plane worker serves\n', 503),
@@ -88,7 +93,7 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     if (!query.ok) return context.json({ error: query.error }, 400);
     return context.json(await daemon.readiness({ ...READINESS_DEFAULTS, ...query.value }));
   });
-  app.route('/api/v1', policyRoutes(daemon.changes, guard.token));
+  app.route('/api/v1', policyRoutes(daemon.changes, guard.token !== null));
   app.post('/api/v1/explain', async context => {
     const body = explainBody.safeParse(await context.req.json().catch(() => null));
     if (!body.success) return context.json({ error: z.prettifyError(body.error) }, 400);
@@ -109,7 +114,7 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   );
   app.onError((error, context) => {
     daemon.reportFault(`${context.req.method} ${context.req.path}`, error);
-    return context.json({ error: error.message }, 500);
+    return context.json({ error: 'a fault of the daemon (its log says more)' }, 500);
   });
   return app;
 
@@ -119,7 +124,7 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
       dryRun: false,
       result: 'refused',
       refusal: why,
-      ...requesterOf(context, guard.token),
+      ...requesterOf(context, guard.token !== null),
       auth: 'none',
       before: null,
       after: null,
@@ -130,9 +135,13 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
   }
 }
 
-function limitBody(maxSize: number): MiddlewareHandler {
-  return bodyLimit({
-    maxSize,
-    onError: context => context.json({ error: `the body is larger than ${maxSize} bytes` }, 413),
-  });
+async function setHeaders(context: Context, next: () => Promise<void>): Promise<void> {
+  await next();
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) context.header(name, value);
+}
+
+function refuseMethod(context: Context, methods: readonly string[]): Response {
+  const allow = { allow: methods.join(', ') };
+  if (context.req.method === 'OPTIONS') return context.body(null, 204, allow);
+  return context.json({ error: `${context.req.path} takes ${allow.allow}` }, 405, allow);
 }

@@ -1,12 +1,34 @@
-import { readFileSync } from 'node:fs';
-import { createAdaptorServer } from '@hono/node-server';
+import { createServer, type ServerOptions } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { DaemonConfig } from '../config/daemon-config.ts';
 import type { SocketAddress } from '../config/socket-address.ts';
 import { ListenError, listenFailure } from '../dataplane/data-plane.ts';
 import { IpAddress } from '../policy/address.ts';
 import { adminApp } from './admin-app.ts';
+import { TokenFile } from './bearer-token.ts';
 import type { DaemonApi } from './daemon-api.ts';
 
-const MIN_TOKEN_LENGTH = 16;
+/** How long a slow client may keep a connection; milliseconds. */
+export type AdminTimeouts = Pick<
+  Required<ServerOptions>,
+  'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout' | 'connectionsCheckingInterval'
+> & {
+  /** Without a byte in either direction. */
+  readonly idleTimeout: number;
+};
+
+const TIMEOUTS: AdminTimeouts = {
+  headersTimeout: 5_000,
+  // A policy of 64 MiB is received in this time.
+  requestTimeout: 60_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+  // As long as a command waits for a large policy.
+  idleTimeout: 180_000,
+};
+const MAX_HEADER_BYTES = 8 * 1024;
+const MAX_HEADERS = 128;
+const MAX_CONNECTIONS = 256;
 
 export interface AdminServer {
   /** Where it really listens. */
@@ -16,15 +38,26 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** Serves the admin HTTP. Throws ListenError when the address cannot be had, or the token file not be read. */
+/** Serves the admin HTTP. Throws ListenError when the address cannot be had, or the token file is of no use. */
 export async function startAdminServer(
-  { host, port, tokenFile }: SocketAddress & { readonly tokenFile: string | null },
+  { host, port, tokenFile, tokenFor, hostnames }: DaemonConfig['admin'],
   daemon: DaemonApi,
+  { idleTimeout, ...timeouts }: AdminTimeouts = TIMEOUTS,
 ): Promise<AdminServer> {
   const ip = IpAddress.parse(host);
   if (ip === null) throw new ListenError(`admin: ${host} is no IP address`);
-  const app = adminApp(daemon, { isLoopback: isLoopback(ip), token: readToken(tokenFile) });
-  const server = createAdaptorServer({ fetch: app.fetch });
+  const token = tokenFile === null ? null : await openToken(tokenFile, daemon);
+  const app = adminApp(daemon, { isLoopback: isLoopback(ip), hostnames, token, tokenFor });
+  const answer = getRequestListener(app.fetch);
+  const options = { ...timeouts, maxHeaderSize: MAX_HEADER_BYTES, insecureHTTPParser: false };
+  const server = createServer(options, (request, response) => {
+    // Node leaves out the headers beyond the number: an Origin, say.
+    if (request.rawHeaders.length < 2 * MAX_HEADERS) return answer(request, response);
+    response.writeHead(431, { connection: 'close' }).end();
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxHeadersCount = MAX_HEADERS;
+  server.setTimeout(idleTimeout);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(new ListenError(listenFailure('admin', { ip, port }, error.code), { cause: error })),
@@ -40,22 +73,17 @@ export async function startAdminServer(
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve());
-        if ('closeAllConnections' in server) server.closeAllConnections();
+        server.closeAllConnections();
       }),
   };
 }
 
-function readToken(file: string | null): string | null {
-  if (file === null) return null;
-  try {
-    const token = readFileSync(file, 'utf8').trim();
-    if (token.length >= MIN_TOKEN_LENGTH) return token;
-  } catch (error) {
-    throw new ListenError(`admin: cannot read tokenFile ${file}: ${error}`, { cause: error });
-  }
-  throw new ListenError(
-    `admin: tokenFile ${file} holds fewer than ${MIN_TOKEN_LENGTH} characters (head -c 32 /dev/urandom | base64 makes a good token)`,
-  );
+async function openToken(file: string, daemon: DaemonApi): Promise<TokenFile> {
+  const token = new TokenFile(file, fault => daemon.reportTokenFile(fault));
+  const { fault, warning } = await token.check();
+  if (fault !== null) throw new ListenError(`admin: ${fault}`);
+  if (warning !== null) daemon.reportTokenFile(warning);
+  return token;
 }
 
 function isLoopback(ip: IpAddress): boolean {

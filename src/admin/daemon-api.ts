@@ -100,4 +100,6 @@ export interface DaemonApi extends HandOver {
   metrics(): Promise<{ contentType: string; body: string }>;
   /** A request failed by a fault of ours. */
   reportFault(request: string, error: Error): void;
+  /** Something is amiss with `admin.tokenFile`. */
+  reportTokenFile(fault: string): void;
 }

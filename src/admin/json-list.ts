@@ -25,5 +25,8 @@ export function streamJsonList(key: string, items: Iterable<unknown>): ReadableS
       }
       controller.enqueue(encoder.encode(text));
     },
+    cancel() {
+      iterator.return?.();
+    },
   });
 }

@@ -37,7 +37,7 @@ const STATUSES: Readonly<Record<Refusal, ContentfulStatusCode>> = {
  * The policy as it lies on the disk, and the ways to change it. `?dryRun=true` works a change out and writes nothing;
  * `If-Match` holds it to the policy that was looked at, and is needed to replace one.
  */
-export function policyRoutes(changes: PolicyChanges, token: string | null): Hono {
+export function policyRoutes(changes: PolicyChanges, wantsToken: boolean): Hono {
   const routes = new Hono();
 
   routes.get('/policy', async context => {
@@ -94,7 +94,7 @@ export function policyRoutes(changes: PolicyChanges, token: string | null): Hono
       ifMatch: parseIfMatch(context.req.header('if-match')),
       dryRun: dryRun === 'true',
       force,
-      by: requesterOf(context, token),
+      by: requesterOf(context, wantsToken),
     });
     return context.json(withError(outcome), outcome.result === 'refused' ? STATUSES[outcome.refusal] : 200);
   }

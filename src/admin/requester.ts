@@ -6,20 +6,28 @@ import type { Requester } from './policy-changes.ts';
 export const USER_HEADER = 'x-sallyport-user';
 
 /** Who asks: the peer as the socket knows it, and the name they give themselves. */
-export function requesterOf(context: Context, token: string | null): Requester {
+export function requesterOf(context: Context, wantsToken: boolean): Requester {
   return {
     peer: peerOf(context),
-    auth: token === null ? 'loopback' : 'token',
+    auth: wantsToken ? 'token' : 'loopback',
     user: decoded(context.req.header(USER_HEADER)),
   };
 }
 
+/** The address it came from; null where it did not come over a socket. */
+export function peerAddress(context: Context): string | null {
+  return connection(context)?.address ?? null;
+}
+
 function peerOf(context: Context): string | null {
-  // A request that did not come over a socket has no bindings.
-  if (context.env === undefined || !('incoming' in context.env)) return null;
-  const { address, port } = getConnInfo(context).remote;
+  const { address, port } = connection(context) ?? {};
   if (address === undefined) return null;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function connection(context: Context): { readonly address?: string; readonly port?: number } | null {
+  // A request that did not come over a socket has no bindings.
+  return context.env === undefined || !('incoming' in context.env) ? null : getConnInfo(context).remote;
 }
 
 function decoded(text: string | undefined): string | null {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { parseToken } from '../admin/bearer-token.ts';
 import { type Options, textOption } from './command.ts';
 import { CommandFailure, type Io, UsageError } from './io.ts';
 
@@ -20,16 +21,11 @@ export interface AskOptions {
 /** Asks the admin HTTP of a running daemon. */
 export class AdminClient {
   readonly #base: URL;
-  readonly #token: string | undefined;
+  readonly #token: string | null;
 
   constructor(options: Options, io: Io) {
-    const text = textOption(options, 'admin') ?? io.env.SALLYPORT_ADMIN ?? DEFAULT_ADMIN;
-    const url = URL.parse(text.includes('://') ? text : `http://${text}`);
-    if (url === null)
-      throw new UsageError(`--admin ${text}: no address (write 127.0.0.1:9464 or http://127.0.0.1:9464)`);
-    this.#base = url;
-    const tokenFile = textOption(options, 'tokenFile');
-    this.#token = tokenFile === undefined ? io.env.SALLYPORT_TOKEN : readTokenFile(tokenFile);
+    this.#base = readBase(textOption(options, 'admin') ?? io.env.SALLYPORT_ADMIN ?? DEFAULT_ADMIN);
+    this.#token = readToken(textOption(options, 'tokenFile'), io.env.SALLYPORT_TOKEN);
   }
 
   /** Throws CommandFailure when the daemon does not answer. */
@@ -40,12 +36,14 @@ export class AdminClient {
     { headers: more = {}, timeoutMs = TIMEOUT_MS }: AskOptions = {},
   ): Promise<AdminAnswer> {
     const headers: Record<string, string> = { ...more };
-    if (this.#token !== undefined) headers.authorization = `Bearer ${this.#token}`;
+    if (this.#token !== null) headers.authorization = `Bearer ${this.#token}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
     const response = await fetch(new URL(path, this.#base), {
       method,
       headers,
       signal: AbortSignal.timeout(timeoutMs),
+      // Who else is asked would get to see the token.
+      redirect: 'manual',
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     }).catch((error: unknown) => {
       throw new CommandFailure(
@@ -83,9 +81,33 @@ export function queryOf(options: Options, names: readonly string[]): URLSearchPa
   return query;
 }
 
+function readBase(text: string): URL {
+  const url = URL.parse(text.includes('://') ? text : `http://${text}`);
+  const fix = 'write 127.0.0.1:9464 or http://127.0.0.1:9464';
+  if (url !== null && (url.username !== '' || url.password !== '')) {
+    throw new UsageError(
+      `the admin address holds a name or a password: the daemon takes a token only (${fix})`,
+    );
+  }
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new UsageError(`--admin ${text}: no address (${fix})`);
+  }
+  return url;
+}
+
+/** A token that no header can carry would be told in the message of the fault that it makes. */
+function readToken(file: string | undefined, variable: string | undefined): string | null {
+  if (file === undefined && (variable === undefined || variable === '')) return null;
+  const parsed = parseToken(file === undefined ? (variable ?? '') : readTokenFile(file));
+  if (parsed.ok) return parsed.token;
+  throw new UsageError(
+    `${file === undefined ? 'SALLYPORT_TOKEN' : `--token-file ${file}`} ${parsed.message}`,
+  );
+}
+
 function readTokenFile(file: string): string {
   try {
-    return readFileSync(file, 'utf8').trim();
+    return readFileSync(file, 'utf8');
   } catch (error) {
     throw new CommandFailure(`cannot read --token-file ${file}: ${error}`, { cause: error });
   }

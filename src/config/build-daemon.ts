@@ -24,6 +24,8 @@ export function buildDaemonConfig(
     admin: {
       ...input.admin.address,
       tokenFile: input.admin.tokenFile === undefined ? null : resolve(base, input.admin.tokenFile),
+      tokenFor: input.admin.tokenFor,
+      hostnames: input.admin.hostnames,
     },
     log: { level: input.log.level, format: input.log.format, foldMs: input.log.fold },
     dns: { servers: input.dns.servers, hosts: buildHosts(input.dns.hosts, faults) },
@@ -49,6 +51,10 @@ export function buildDaemonConfig(
     onPolicyChange: input.onPolicyChange,
   };
   checkListeners(config, faults);
+  if (config.admin.tokenFor === 'all' && config.admin.tokenFile === null) {
+    const message = 'there is no token that all requests could have';
+    faults.push({ path: ['admin', 'tokenFor'], message, fix: 'set admin.tokenFile, or leave tokenFor out' });
+  }
   if (config.netfilter.local && config.netfilter.user === null) {
     const message = 'without a user, what sallyport sends would come back to it';
     faults.push({

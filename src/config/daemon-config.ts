@@ -74,7 +74,11 @@ export interface DaemonConfig {
   readonly workers: number | 'auto';
   readonly listeners: readonly Listener[];
   /** `tokenFile` is absolute. */
-  readonly admin: SocketAddress & { readonly tokenFile: string | null };
+  readonly admin: SocketAddress & {
+    readonly tokenFile: string | null;
+    readonly tokenFor: 'changes' | 'all';
+    readonly hostnames: readonly string[];
+  };
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error';
     readonly format: 'json' | 'text';

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { IpAddress } from '../policy/address.ts';
+import { parseHostname } from '../policy/hostname.ts';
+import { HOSTNAME_FAULTS } from '../tls-sni/index.ts';
 import { cidr, ip } from './address-scalars.ts';
 import { formatKeys } from './format-keys.ts';
 import { interceptedInterfaces, interceptedPorts, netfilter } from './netfilter-schema.ts';
@@ -139,7 +141,15 @@ export const daemonSchema = z
           .min(1)
           .meta({ title: 'a path', examples: ['/run/secrets/sallyport-token'] })
           .optional()
-          .describe('A file with the bearer token for changes, relative to this file.'),
+          .describe('A file with the bearer token for changes, relative to this file; read at each use.'),
+        tokenFor: z
+          .enum(['changes', 'all'])
+          .default('changes')
+          .describe('What wants the token: changes, or everything but `/-/healthy` and `/-/ready`.'),
+        hostnames: z
+          .array(scalar('a hostname', ['sallyport.internal'], parseOwnName))
+          .default([])
+          .describe('Names by which the admin address may be asked, besides localhost and addresses.'),
       })
       .prefault({})
       .describe('Health, metrics and the admin API.'),
@@ -206,6 +216,13 @@ export const daemonSchema = z
   .describe('sallyport daemon configuration: where it listens and how it runs. Read once, at start.');
 
 export type DaemonInput = z.output<typeof daemonSchema>;
+
+function parseOwnName(text: string): ScalarResult<string> {
+  const parsed = parseHostname(text);
+  if (parsed.ok) return { ok: true, value: parsed.hostname };
+  const message = `${JSON.stringify(text)} is no hostname: ${HOSTNAME_FAULTS[parsed.fault]}`;
+  return { ok: false, message, fix: 'write a name without port, such as sallyport.internal' };
+}
 
 function parseServer(text: string): ScalarResult<string> {
   if (IpAddress.parse(text) !== null) return { ok: true, value: text };

@@ -312,6 +312,10 @@ export class Daemon implements DaemonApi {
     });
   }
 
+  reportTokenFile(fault: string): void {
+    this.log.warn(`admin: ${fault}`, { event: 'admin_token' });
+  }
+
   metrics(): Promise<{ contentType: string; body: string }> {
     return this.#metrics.render();
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { adminApp } from '../../src/admin/admin-app.ts';
 import type { ChangeOutcome, Refusal } from '../../src/admin/policy-changes.ts';
-import { FakeDaemon, REPORT, STATUS } from './support.ts';
+import { FakeDaemon, GUARD, REPORT, STATUS, tokenOf } from './support.ts';
 
 const HOST = '127.0.0.1:9464';
 const HASH = '5a'.repeat(32);
@@ -12,10 +12,10 @@ async function ask(
   path: string,
   { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {},
 ) {
-  const app = adminApp(daemon, { isLoopback: true, token: null });
+  const app = adminApp(daemon, GUARD);
   const response = await app.request(`http://${HOST}/api/v1${path}`, {
     method,
-    headers: { host: HOST, ...headers },
+    headers: { host: HOST, 'content-type': 'application/json', ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
@@ -99,7 +99,7 @@ describe('PUT /api/v1/policy', () => {
   });
 
   it('takes UTF-8 only', async () => {
-    const app = adminApp(new FakeDaemon(), { isLoopback: true, token: null });
+    const app = adminApp(new FakeDaemon(), GUARD);
     const response = await app.request(`http://${HOST}/api/v1/policy`, {
       method: 'PUT',
       headers: { host: HOST, 'if-match': '*' },
@@ -198,10 +198,10 @@ describe('a change that nobody may ask for', () => {
     ['for another host', { host: 'evil.example' }],
   ])('is refused %s, and recorded', async (_, headers) => {
     const daemon = new FakeDaemon();
-    const app = adminApp(daemon, { isLoopback: true, token: 'a-token-of-some-length' });
+    const app = adminApp(daemon, { ...GUARD, token: tokenOf('a-token-of-some-length') });
     const response = await app.request(`http://${HOST}/api/v1/mode`, {
       method: 'POST',
-      headers: { host: HOST, 'x-sallyport-user': 'eve', ...headers },
+      headers: { host: HOST, 'content-type': 'application/json', 'x-sallyport-user': 'eve', ...headers },
       body: '{"mode":"observe"}',
     });
     expect([401, 403]).toContain(response.status);
@@ -213,7 +213,7 @@ describe('a change that nobody may ask for', () => {
 
   it('reading is not recorded', async () => {
     const daemon = new FakeDaemon();
-    const app = adminApp(daemon, { isLoopback: true, token: null });
+    const app = adminApp(daemon, GUARD);
     await app.request(`http://${HOST}/api/v1/status`, { headers: { host: 'evil.example' } });
     expect(daemon.audited).toEqual([]);
   });

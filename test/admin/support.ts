@@ -1,3 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { TokenFile } from '../../src/admin/bearer-token.ts';
 import type {
   DaemonApi,
   DiscoveryReset,
@@ -11,6 +16,8 @@ import type {
   ChangeRequest,
   PolicyChanges,
 } from '../../src/admin/policy-changes.ts';
+import type { RequestGuardOptions } from '../../src/admin/request-guard.ts';
+import type { DaemonConfig } from '../../src/config/daemon-config.ts';
 import type { PolicyChange } from '../../src/config/plan-change.ts';
 import type { AuditEntry } from '../../src/observe/audit.ts';
 import {
@@ -28,6 +35,32 @@ import { type Explanation, explain } from '../../src/policy/explain.ts';
 import { Policy } from '../../src/policy/policy.ts';
 import { SourceGroups } from '../../src/policy/source-groups.ts';
 import { policyOf, rule } from '../policy/reference.ts';
+
+/** How requests are guarded where nothing is said: on loopback, without a token. */
+export const GUARD: RequestGuardOptions = {
+  isLoopback: true,
+  hostnames: [],
+  token: null,
+  tokenFor: 'changes',
+};
+
+/** An admin address of its own. */
+export const ADMIN = {
+  host: '127.0.0.1',
+  port: 0,
+  tokenFile: null,
+  tokenFor: 'changes',
+  hostnames: [],
+} as const satisfies DaemonConfig['admin'];
+
+/** The token in a file that goes away with the test. */
+export function tokenOf(token: string): TokenFile {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-token-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'token');
+  writeFileSync(file, token);
+  return new TokenFile(file, () => {});
+}
 
 export const STATUS: Status = {
   version: '9.9.9',
@@ -205,7 +238,7 @@ export class FakeDaemon implements DaemonApi {
 
   hits: RuleStatus = RULE;
 
-  rules(): RuleStatus[] {
+  rules(): Iterable<RuleStatus> {
     return [this.hits];
   }
 
@@ -220,6 +253,11 @@ export class FakeDaemon implements DaemonApi {
   }
 
   readonly faults: string[] = [];
+  readonly tokenFaults: string[] = [];
+
+  reportTokenFile(fault: string): void {
+    this.tokenFaults.push(fault);
+  }
 
   reportFault(request: string, error: Error): void {
     this.faults.push(`${request}: ${error.message}`);

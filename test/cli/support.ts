@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { startAdminServer } from '../../src/admin/admin-server.ts';
 import { runProgram } from '../../src/cli/program.ts';
-import { FakeDaemon } from '../admin/support.ts';
+import { ADMIN, FakeDaemon } from '../admin/support.ts';
 
 export interface Ran {
   readonly code: number;
@@ -48,14 +48,14 @@ export async function fakeDaemon(
   tokenFile: string | null = null,
 ): Promise<{ daemon: FakeDaemon; admin: string }> {
   const daemon = new FakeDaemon();
-  const server = await startAdminServer({ host: '127.0.0.1', port: 0, tokenFile }, daemon);
+  const server = await startAdminServer({ ...ADMIN, tokenFile }, daemon);
   onTestFinished(() => server.close());
   return { daemon, admin: `127.0.0.1:${server.address.port}` };
 }
 
 /** An address where nothing listens. */
 export async function deadAddress(): Promise<string> {
-  const server = await startAdminServer({ host: '127.0.0.1', port: 0, tokenFile: null }, new FakeDaemon());
+  const server = await startAdminServer(ADMIN, new FakeDaemon());
   await server.close();
   return `127.0.0.1:${server.address.port}`;
 }

@@ -25,7 +25,7 @@ describe('the shipped configuration', () => {
         dataplane: 'auto',
         workers: 'auto',
         listeners: [{ name: 'proxy', kind: 'explicit', host: '127.0.0.1', port: 3128 }],
-        admin: { host: '127.0.0.1', port: 9464, tokenFile: null },
+        admin: { host: '127.0.0.1', port: 9464, tokenFile: null, tokenFor: 'changes', hostnames: [] },
         log: { level: 'info', format: 'json' },
         dns: { servers: [], hosts: {} },
         destinations: { allow: [], deny: [] },

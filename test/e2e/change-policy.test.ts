@@ -145,7 +145,11 @@ describe('changing the policy of a running daemon', () => {
     const hosts = Array.from({ length: 8 }, (_, i) => `h${i}.example`);
     const answers = await Promise.all(
       hosts.map(host =>
-        fetch(`${daemon.admin}/api/v1/allow`, { method: 'POST', body: JSON.stringify({ hosts: [host] }) }),
+        fetch(`${daemon.admin}/api/v1/allow`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ hosts: [host] }),
+        }),
       ),
     );
     expect(answers.map(({ status }) => status)).toEqual(hosts.map(() => 200));

@@ -91,6 +91,7 @@ describePlanes('a policy of 100 000 rules', dataplane => {
     });
     const explained = await fetch(`${daemon.admin}/api/v1/explain`, {
       method: 'POST',
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ host: 'h777.s277.example.com', port: 8443, from: '10.0.0.1' }),
     });
     expect(await explained.json()).toMatchObject({
