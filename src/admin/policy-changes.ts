@@ -29,6 +29,8 @@ export type Refusal =
   | 'missing'
   /** The policy is not the one that was meant, or was changed meanwhile. */
   | 'changed'
+  /** Too many others are waiting. */
+  | 'busy'
   /** This process may not write it. */
   | 'unwritable'
   /** Readiness says no, or nobody can tell. */

@@ -29,13 +29,14 @@ const STATUSES: Readonly<Record<Refusal, ContentfulStatusCode>> = {
   not_loaded: 422,
   missing: 404,
   changed: 412,
+  busy: 503,
   unwritable: 409,
   not_ready: 409,
 };
 
 /**
  * The policy as it lies on the disk, and the ways to change it. `?dryRun=true` works a change out and writes nothing;
- * `If-Match` holds it to the policy that was looked at, and is needed to replace one.
+ * `?force=true` replaces it by one that enforces although readiness says no; `If-Match` holds it to the policy that was looked at, and is needed to replace one.
  */
 export function policyRoutes(changes: PolicyChanges, wantsToken: boolean): Hono {
   const routes = new Hono();
@@ -60,9 +61,11 @@ export function policyRoutes(changes: PolicyChanges, wantsToken: boolean): Hono 
       const error = 'If-Match is needed: the ETag of the policy that this one replaces (GET /api/v1/policy)';
       return context.json({ error }, 428);
     }
+    const force = readFlag(context, 'force');
+    if (force === null) return context.json({ error: 'force: write true or false' }, 400);
     const body = decoded(await context.req.arrayBuffer());
     if (body === null) return context.json({ error: 'the body is not UTF-8 text' }, 400);
-    return answer(context, { kind: 'replace', file: context.req.query('file') ?? null, text: body }, false);
+    return answer(context, { kind: 'replace', file: context.req.query('file') ?? null, text: body }, force);
   });
 
   routes.post('/mode', async context => {
@@ -86,13 +89,11 @@ export function policyRoutes(changes: PolicyChanges, wantsToken: boolean): Hono 
   }
 
   async function answer(context: Context, change: PolicyChange, force: boolean): Promise<Response> {
-    const dryRun = context.req.query('dryRun');
-    if (dryRun !== undefined && dryRun !== 'true' && dryRun !== 'false') {
-      return context.json({ error: 'dryRun: write true or false' }, 400);
-    }
+    const dryRun = readFlag(context, 'dryRun');
+    if (dryRun === null) return context.json({ error: 'dryRun: write true or false' }, 400);
     const outcome = await changes.change(change, {
       ifMatch: parseIfMatch(context.req.header('if-match')),
-      dryRun: dryRun === 'true',
+      dryRun,
       force,
       by: requesterOf(context, wantsToken),
     });
@@ -100,6 +101,12 @@ export function policyRoutes(changes: PolicyChanges, wantsToken: boolean): Hono 
   }
 
   return routes;
+}
+
+/** A parameter that is true or, where it is absent, false; null: it is neither. */
+function readFlag(context: Context, name: string): boolean | null {
+  const text = context.req.query(name) ?? 'false';
+  return text === 'true' || text === 'false' ? text === 'true' : null;
 }
 
 function decoded(bytes: ArrayBuffer): string | null {

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
-import type { ChangeOutcome, ChangeReport, Requester } from '../admin/policy-changes.ts';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { ChangeOutcome, ChangeReport, Refusal, Requester } from '../admin/policy-changes.ts';
 import { USER_HEADER } from '../admin/requester.ts';
 import { type PolicyChange, planChange } from '../config/plan-change.ts';
 import { defaultsFromEnv } from '../config/policy-defaults.ts';
@@ -14,6 +15,11 @@ import { waitFor } from './wait-for.ts';
 
 /** Editing and loading a policy of 100 000 rules takes seconds. */
 const TIMEOUT_MS = 180_000;
+
+/** What is over once the others have made theirs. */
+const BEATEN: ReadonlySet<Refusal> = new Set(['changed', 'busy']);
+/** Some ten seconds. */
+const MAX_ATTEMPTS = 20;
 
 /** Makes one change, or plans it; `ifMatch` is the ETag of the policy it was planned for. */
 type Change = (request: {
@@ -40,23 +46,35 @@ export async function changePolicy(
     file === undefined
       ? byDaemon(path, body, options, io)
       : inFile(resolve(file), edit, options.force === true, io);
-  const planned = await waitFor(change({ dryRun: true, ifMatch: null }), 'working the change out', io);
-  if (planned.result !== 'planned') return conclude(planned, options, io);
-  if (options.json !== true) {
-    showDiff(planned.diff, io);
-    sayReport(planned, io);
+  if (options.yes === true && !isDryRun) {
+    const made = await waitFor(persist(change), 'changing the policy', io);
+    return conclude(made, options, io, true);
   }
+  const planned = await waitFor(change({ dryRun: true, ifMatch: null }), 'working the change out', io);
+  if (planned.result !== 'planned') return conclude(planned, options, io, false);
+  if (options.json !== true) sayReport(planned, io);
   if (isDryRun) {
     if (options.json === true) io.out(`${JSON.stringify(planned)}\n`);
     else io.err('nothing was changed: this was a dry run\n');
     return 0;
   }
-  if (options.yes !== true && !(await confirm(io))) {
+  if (!(await confirm(io))) {
     io.err('nothing was changed\n');
     return 1;
   }
   const made = await waitFor(change({ dryRun: false, ifMatch: planned.etag }), 'changing the policy', io);
-  return conclude(made, options, io);
+  return conclude(made, options, io, false);
+}
+
+/** Makes a change that nobody needs to look at first, also where others change the policy meanwhile. */
+async function persist(change: Change): Promise<ChangeOutcome> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await change({ dryRun: false, ifMatch: null });
+    const isBeaten = outcome.result === 'refused' && BEATEN.has(outcome.refusal);
+    if (!isBeaten || attempt === MAX_ATTEMPTS) return outcome;
+    // Those that were beaten together try again apart.
+    await wait(Math.random() * Math.min(1_000, 20 * 2 ** attempt));
+  }
 }
 
 function byDaemon(path: string, body: unknown, options: Options, io: Io): Change {
@@ -89,8 +107,10 @@ function inFile(path: string, edit: PolicyEdit, force: boolean, io: Io): Change 
     editor.change(edit, { dryRun, force, by, ifMatch: ifMatch === null ? null : [ifMatch] });
 }
 
-function conclude(outcome: ChangeOutcome, options: Options, io: Io): ExitCode {
+/** `isNews`: what was to be changed was not shown yet. */
+function conclude(outcome: ChangeOutcome, options: Options, io: Io, isNews: boolean): ExitCode {
   if (options.json === true) io.out(`${JSON.stringify(outcome)}\n`);
+  else if (isNews && outcome.result === 'applied') sayReport(outcome, io);
   switch (outcome.result) {
     case 'planned':
       throw new CommandFailure('the daemon planned the change and did not make it');
@@ -100,10 +120,13 @@ function conclude(outcome: ChangeOutcome, options: Options, io: Io): ExitCode {
       return 0;
     case 'refused':
       for (const error of outcome.errors) io.err(`${error}\n`);
-      // What cannot be written here may be applied elsewhere: the difference was shown.
-      io.err(
-        outcome.refusal === 'unwritable' ? 'not changed: apply the difference by hand\n' : 'not changed\n',
-      );
+      if (outcome.refusal !== 'unwritable') {
+        io.err('not changed\n');
+        return 1;
+      }
+      // What cannot be written here may be applied elsewhere.
+      if (isNews && options.json !== true) showDiff(outcome.diff, io);
+      io.err('not changed: apply the difference by hand\n');
       return 1;
     case 'applied': {
       const { policy } = outcome;
@@ -121,7 +144,8 @@ function conclude(outcome: ChangeOutcome, options: Options, io: Io): ExitCode {
   }
 }
 
-function sayReport({ notes, warnings }: ChangeReport, io: Io): void {
+function sayReport({ diff, notes, warnings }: ChangeReport, io: Io): void {
+  showDiff(diff, io);
   for (const line of [...notes, ...warnings]) io.err(`${line}\n`);
 }
 

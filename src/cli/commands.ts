@@ -45,7 +45,7 @@ const CHANGE: readonly Option[] = [
   JSON_OUTPUT,
 ];
 const CHANGE_DETAILS =
-  'Shows the difference and asks, then the daemon writes its policy file in one step, loads it, and puts the old text back if it does not load. Comments and layout stay as they are; a policy that is laid out in a way that cannot be edited in place, or lies on a read-only file system, is left alone. Each change is an audit line in the log.';
+  'Shows the difference and asks, then (with --yes at once, and again when another change comes first) the daemon writes its policy file in one step, loads it, and puts the old text back if it does not load. Comments and layout stay as they are; a policy that is laid out in a way that cannot be edited in place, or lies on a read-only file system, is left alone. Each change is an audit line in the log.';
 /** Of `allow` and `deny`. */
 const HOSTS: readonly Option[] = [
   { flags: '--rule <name>', description: 'the rule to add to, which is made if there is none' },

@@ -1,6 +1,7 @@
 import { type Diagnostic, formatDiagnostic } from './diagnostics.ts';
 import { addHosts, removeHosts } from './edit-hosts.ts';
 import { changeMode } from './edit-mode.ts';
+import { type SoonerEnforced, soonerEnforced } from './enforcement.ts';
 import { type PolicyLoad, parsePolicySources } from './load.ts';
 import { describePolicyChange } from './policy-change.ts';
 import type { PolicyDefaults } from './policy-defaults.ts';
@@ -13,6 +14,7 @@ export interface PolicyPlan {
   /** The whole policy with the edit in it; the same as before where nothing changes. */
   readonly sources: PolicySources;
   readonly changes: readonly string[];
+  readonly sooner: readonly SoonerEnforced[];
   readonly notes: readonly string[];
   /** Warnings that the policy did not have before. */
   readonly warnings: readonly string[];
@@ -77,6 +79,7 @@ async function judge(
       changes: before.ok
         ? describePolicyChange(before.policy, after.policy)
         : ['a policy that did not load is replaced'],
+      sooner: soonerEnforced(before.ok ? before.policy : null, after.policy),
       notes,
       warnings: newWarnings(before.ok ? before.warnings : [], after.warnings),
     },

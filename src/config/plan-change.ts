@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { formatDiagnostic } from './diagnostics.ts';
 import { type PlanResult, planPolicyEdit, planReplacement } from './edit-policy.ts';
+import type { SoonerEnforced } from './enforcement.ts';
 import { type Diff, unifiedDiff } from './line-diff.ts';
 import type { PolicyDefaults } from './policy-defaults.ts';
 import type { PolicyEdit } from './policy-edit.ts';
@@ -31,6 +32,8 @@ export interface PlannedChange {
   /** Bounded. */
   readonly diff: Diff;
   readonly changes: readonly string[];
+  /** Whom it enforces, or enforces sooner. */
+  readonly sooner: readonly SoonerEnforced[];
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -108,6 +111,7 @@ function finish(sources: PolicySources, etags: PlannedChange['etags'], result: P
       removed: diffs.reduce((sum, { removed }) => sum + removed, 0),
     },
     changes: plan.changes,
+    sooner: plan.sooner,
     notes: bounded(plan.notes),
     warnings: bounded(plan.warnings),
   };

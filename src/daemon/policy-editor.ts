@@ -8,15 +8,16 @@ import type {
   Refusal,
 } from '../admin/policy-changes.ts';
 import { formatDiagnostic } from '../config/diagnostics.ts';
+import type { SoonerEnforced } from '../config/enforcement.ts';
 import type { ChangePlan, FileWrite, PlannedChange, PolicyChange } from '../config/plan-change.ts';
-import type { ModeEdit } from '../config/policy-edit.ts';
 import { hashSources, readPolicySources } from '../config/read-file.ts';
 import { replaceFile, sha256Of } from '../config/replace-file.ts';
-import { parseDate } from '../config/scalars.ts';
 import type { AuditTrail } from '../observe/audit.ts';
 import { READINESS_DEFAULTS } from '../observe/readiness.ts';
 
 const DAY_MS = 86_400_000;
+/** Changes that wait for those before them. */
+const MAX_WAITING = 64;
 
 export interface PolicyEditorOptions {
   /** A file or a directory. */
@@ -40,6 +41,7 @@ export class PolicyEditor implements PolicyChanges {
   readonly #options: PolicyEditorOptions;
   readonly #replace: typeof replaceFile;
   #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
 
   constructor(options: PolicyEditorOptions) {
     this.#options = options;
@@ -62,8 +64,15 @@ export class PolicyEditor implements PolicyChanges {
     };
   }
 
-  change(change: PolicyChange, request: ChangeRequest): Promise<ChangeOutcome> {
-    const outcome = this.#last.then(() => this.#change(change, request));
+  async change(change: PolicyChange, request: ChangeRequest): Promise<ChangeOutcome> {
+    if (this.#waiting >= MAX_WAITING)
+      return refused('busy', ['too many changes are waiting (try again)'], '');
+    this.#waiting++;
+    const outcome = this.#last
+      .then(() => this.#change(change, request))
+      .finally(() => {
+        this.#waiting--;
+      });
     this.#last = outcome.catch(() => {});
     return outcome;
   }
@@ -90,20 +99,28 @@ export class PolicyEditor implements PolicyChanges {
       );
     }
     if (planned.writes.length === 0) return { ...report, result: 'unchanged' };
-    if (change.kind === 'mode' && !force && enforcesSoon(change, this.#options.now?.() ?? Date.now())) {
-      const obstacles = await this.#obstacles(change.source);
-      if (obstacles.length > 0) return refused('not_ready', obstacles, report.diff);
-    }
+    const obstacles = force ? [] : await this.#obstacles(planned.sooner, change.kind);
+    if (obstacles.length > 0) return refused('not_ready', obstacles, report.diff);
     if (dryRun) return { ...report, result: 'planned', etag };
     return this.#apply(planned, report);
   }
 
-  async #obstacles(source: string | null): Promise<readonly string[]> {
-    const obstacles = await this.#options.obstacles(source);
-    if (obstacles === null)
-      return ['nobody can tell what enforcing would refuse (--force enforces all the same)'];
-    if (obstacles.length === 0) return [];
-    return [...obstacles, 'enforcing is not ready (--force enforces all the same)'];
+  /** What speaks against enforcing whom a change enforces before they were watched for as long as readiness asks. */
+  async #obstacles(
+    sooner: readonly SoonerEnforced[],
+    kind: PolicyChange['kind'],
+  ): Promise<readonly string[]> {
+    const watchedMs = (this.#options.now?.() ?? Date.now()) + READINESS_DEFAULTS.minDays * DAY_MS;
+    const sources = sooner.filter(({ fromMs }) => fromMs < watchedMs).map(({ source }) => source);
+    const fix = `${kind === 'replace' ? '?force=true' : '--force'} enforces all the same`;
+    const found = new Set<string>();
+    // The policy itself stands for all of its groups.
+    for (const source of sources.includes(null) ? [null] : sources) {
+      const obstacles = await this.#options.obstacles(source);
+      if (obstacles === null) return [`nobody can tell what enforcing would refuse (${fix})`];
+      for (const obstacle of obstacles) found.add(obstacle);
+    }
+    return found.size === 0 ? [] : [...found, `enforcing is not ready (${fix})`];
   }
 
   async #apply(planned: PlannedChange, report: ChangeReport): Promise<ChangeOutcome> {
@@ -189,11 +206,4 @@ function reportOf({ before, after, diff, changes, notes, warnings }: PlannedChan
 
 function refused(refusal: Refusal, errors: readonly string[], diff: string): ChangeOutcome {
   return { result: 'refused', refusal, errors, diff };
-}
-
-/** Whether a change enforces, now or at an `observeUntil` before observing has lasted as long as readiness asks for. */
-function enforcesSoon({ mode, until }: ModeEdit, nowMs: number): boolean {
-  if (mode === 'enforce') return true;
-  const date = until === null ? null : parseDate(until, 'start');
-  return date?.ok === true && date.value - nowMs < READINESS_DEFAULTS.minDays * DAY_MS;
 }

@@ -98,6 +98,20 @@ describe('PUT /api/v1/policy', () => {
     ]);
   });
 
+  it.each<[string, number, boolean | undefined]>([
+    ['', 200, false],
+    ['?force=false', 200, false],
+    ['?force=true', 200, true],
+    ['?force=yes', 400, undefined],
+  ])('enforces by force only when that is asked for: %j', async (query, status, force) => {
+    const daemon = new FakeDaemon();
+    const answer = await ask(daemon, 'PUT', `/policy${query}`, {
+      body: 'version: 1\n',
+      headers: { 'if-match': '*' },
+    });
+    expect([answer.status, daemon.changes.asked[0]?.request.force]).toEqual([status, force]);
+  });
+
   it('takes UTF-8 only', async () => {
     const app = adminApp(new FakeDaemon(), GUARD);
     const response = await app.request(`http://${HOST}/api/v1/policy`, {
@@ -172,6 +186,7 @@ describe('POST /api/v1/mode, allow and deny', () => {
     ['not_loaded', 422],
     ['missing', 404],
     ['changed', 412],
+    ['busy', 503],
     ['unwritable', 409],
     ['not_ready', 409],
   ])('a change that is refused as %s is answered with %i', async (refusal, status) => {

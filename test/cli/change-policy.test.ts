@@ -87,6 +87,14 @@ describe('in a file, without a daemon', () => {
     expect(readFileSync(file, 'utf8')).toBe(POLICY);
   });
 
+  it('of many at once, each is made on what the others have left', async () => {
+    const file = fileWith(POLICY);
+    const hosts = Array.from({ length: 10 }, (_, i) => `h${i}.example`);
+    const ran = await Promise.all(hosts.map(host => sallyport(['allow', host, '--policy', file, '--yes'])));
+    expect(ran.map(({ code }) => code)).toEqual(hosts.map(() => 0));
+    for (const host of hosts) expect(readFileSync(file, 'utf8')).toContain(`- ${host}\n`);
+  });
+
   it('what is so already is no change', async () => {
     const file = fileWith(POLICY);
     expect(await sallyport(['allow', 'api.example', '--policy', file, '--yes'])).toEqual({
@@ -212,7 +220,7 @@ describe('a question that is put wrongly', () => {
 });
 
 describe('by the daemon', () => {
-  it('a change is planned, then made for the policy it was planned for, by whoever runs the command', async () => {
+  it('a change is planned, shown, then made for the policy it was planned for, by whoever runs the command', async () => {
     const { daemon, admin } = await fakeDaemon();
     const { changes } = daemon;
     changes.outcome = { ...REPORT, result: 'planned', etag: 'e7'.repeat(32) };
@@ -221,11 +229,13 @@ describe('by the daemon', () => {
       const outcome = await ask(change, request);
       return request.dryRun ? outcome : { ...REPORT, result: 'applied', policy: STATUS.policy };
     };
-    const { code, out, err } = await sallyport(['mode', 'enforce', '--force', '--yes', '--admin', admin]);
+    const { code, out, err } = await atTerminal(['mode', 'enforce', '--force', '--admin', admin], 'y', {
+      NO_COLOR: '1',
+    });
     expect([code, out, err]).toEqual([
       0,
       REPORT.diff,
-      'changed; the daemon runs it: 1 rules, mode observe, 5a5a5a5a5a5a\nthe policy was changed again before the daemon read it\n',
+      'change the policy? [y/N] changed; the daemon runs it: 1 rules, mode observe, 5a5a5a5a5a5a\nthe policy was changed again before the daemon read it\n',
     ]);
     expect(changes.asked.map(({ request }) => request)).toMatchObject([
       { dryRun: true, ifMatch: null, force: true },
@@ -236,6 +246,23 @@ describe('by the daemon', () => {
       },
     ]);
     expect(changes.asked[0]?.request.by.peer).toMatch(/^127\.0\.0\.1:\d+$/);
+  });
+
+  it('with --yes it is made at once, and again while others come first', async () => {
+    const { daemon, admin } = await fakeDaemon();
+    const { changes } = daemon;
+    const beaten = ['changed', 'busy', 'changed'] as const;
+    changes.change = async (change, request) => {
+      const refusal = beaten[changes.asked.length];
+      changes.asked.push({ change, request });
+      if (refusal !== undefined) return { result: 'refused', refusal, errors: ['no'], diff: '' };
+      return { ...REPORT, result: 'applied', policy: { ...STATUS.policy, sha256: REPORT.after } };
+    };
+    const { code, out } = await sallyport(['deny', 'a.example', '--yes', '--admin', admin]);
+    expect([code, out]).toEqual([0, REPORT.diff]);
+    expect(changes.asked.map(({ request }) => [request.dryRun, request.ifMatch])).toEqual(
+      Array.from({ length: 4 }, () => [false, null]),
+    );
   });
 
   it('says why it was refused', async () => {

@@ -255,6 +255,67 @@ describe('enforcing', () => {
   });
 });
 
+describe('a policy that is replaced by one that enforces', () => {
+  const GROUPS = (
+    mode: string,
+    build: string,
+    legacy = '  legacy: { cidrs: [10.9.0.0/16], mode: observe }\n',
+  ) =>
+    `version: 1\nmode: ${mode}\nsources:\n  build: { cidrs: [10.4.0.0/16], mode: ${build} }\n${legacy}rules: []\n`;
+  const OBSERVED = GROUPS('observe', 'observe');
+
+  it.each<[string, string, string, unknown]>([
+    ['all', OBSERVED, GROUPS('enforce', 'observe'), [null]],
+    ['all, soon', OBSERVED, OBSERVED.replace('observe\n', 'observe\nobserveUntil: 2026-12-01\n'), [null]],
+    ['a group', OBSERVED, GROUPS('observe', 'enforce'), ['build']],
+    ['a group and all', OBSERVED, GROUPS('enforce', 'enforce'), [null]],
+    [
+      'more of a group',
+      GROUPS('observe', 'enforce'),
+      GROUPS('observe', 'enforce').replace('/16', '/8'),
+      ['build'],
+    ],
+    ['a group, for it is gone', GROUPS('enforce', 'enforce'), GROUPS('enforce', 'enforce', ''), ['legacy']],
+    ['all, and what was before does not load', 'version: 2\n', ENFORCE, [null]],
+    ['nobody else', GROUPS('enforce', 'observe'), `${GROUPS('enforce', 'observe')}# more\n`, []],
+    ['nobody', OBSERVED, OBSERVE, []],
+    ['all, in a year', OBSERVED, OBSERVED.replace('observe\n', 'observe\nobserveUntil: 2027-12-01\n'), []],
+    ['nobody any more', ENFORCE, OBSERVE, []],
+  ])('asks readiness for whom it enforces: %s', async (_, before, after, expected) => {
+    writeFileSync(path, before);
+    const sources: unknown[] = [];
+    const { editor } = editorOf({
+      now: () => NOW,
+      obstacles: async source => {
+        sources.push(source);
+        return ['no weekend was watched'];
+      },
+    });
+    const outcome = await editor.change(put(after), asked({ force: false }));
+    expect([sources, readFileSync(path, 'utf8') === after]).toEqual([expected, sources.length === 0]);
+    if (sources.length > 0)
+      expect(refusalOf(outcome)).toEqual([
+        'not_ready',
+        'enforcing is not ready (?force=true enforces all the same)',
+      ]);
+    expect(await editor.change(put(after), asked())).toMatchObject({
+      result: sources.length === 0 ? 'unchanged' : 'applied',
+    });
+  });
+});
+
+describe('changes that come faster than they can be made', () => {
+  it('are refused from the sixty-fifth on, and none is lost', async () => {
+    const { editor } = editorOf({ reload: null });
+    const changes = Array.from({ length: 70 }, (_, i) => editor.change(put(`${OBSERVE}# ${i}\n`), asked()));
+    const outcomes = await Promise.all(changes);
+    expect(outcomes.map(refusalOf).filter(outcome => outcome !== 'applied')).toEqual(
+      Array.from({ length: 6 }, () => ['busy', 'too many changes are waiting (try again)']),
+    );
+    expect(await editor.change(put(ENFORCE), asked())).toMatchObject({ result: 'applied' });
+  });
+});
+
 describe('a policy in a directory', () => {
   beforeEach(() => {
     path = join(directory, 'policy.d');
