@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { adminApp } from '../../src/admin/admin-app.ts';
-import { FakeDaemon } from './support.ts';
+import { FakeDaemon, GUARD } from './support.ts';
 
 function ask(path: string, body: unknown, headers: Record<string, string> = {}) {
   const daemon = new FakeDaemon();
-  const app = adminApp(daemon, { isLoopback: true, token: null });
-  const request = { method: 'POST', headers: { host: '127.0.0.1', ...headers }, body: JSON.stringify(body) };
+  const app = adminApp(daemon, GUARD);
+  const request = {
+    method: 'POST',
+    headers: { host: '127.0.0.1', 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  };
   return { daemon, answer: app.request(`http://127.0.0.1${path}`, request) };
 }
 
