@@ -358,7 +358,10 @@ export class Daemon implements DaemonApi {
         reporter: {
           format: log.format,
           gateway: this.#gateway,
-          fold: log.foldMs === 0 ? null : { table: createFoldTable(), windowMs: log.foldMs },
+          fold:
+            log.foldMs === 0
+              ? null
+              : { table: createFoldTable(), sources: createFoldTable(), windowMs: log.foldMs },
           labels: this.#labels,
           saysFlows: this.log.saysFlows,
         },

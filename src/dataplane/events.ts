@@ -78,8 +78,11 @@ export interface CloseEvent extends FlowIdentity {
   readonly dialFailure: DialFailure | null;
 }
 
-/** What became of a decision's record: said by itself, or folded into one that stands for several, as its close is then. */
-export type Saying = 'said' | 'folded';
+/**
+ * What became of a decision's record, and becomes of its close: said by itself, folded into one that stands for several
+ * alike, or counted in one that stands for all that a source did besides.
+ */
+export type Saying = 'said' | 'folded' | 'counted';
 
 /** Where a data plane says what happened: for every flow one `decided`, then one `closed`. */
 export interface FlowObserver {

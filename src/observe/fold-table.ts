@@ -2,13 +2,18 @@ import { randomInt } from 'node:crypto';
 
 const BUCKETS = 4096;
 const SLOTS = 4;
-/** A slot: two words of hash (both 0: never used), the tick at which its window began, and what was counted since. */
-const WORDS = 4;
+/**
+ * A slot: two words of hash (both 0: never used), the tick at which its window began, and what was counted and spent
+ * since.
+ */
+const WORDS = 5;
 const LOW = 1;
 const BEGAN = 2;
 const COUNT = 3;
+const SPENT = 4;
 /** The seeds of the two hashes stand before the slots. */
 const HEADER_WORDS = 2;
+const SHARED_SLOT = HEADER_WORDS + BUCKETS * SLOTS * WORDS;
 /** Windows are told in ticks: so 32 bits last for months, and wrapping does no harm. */
 const TICK_MS = 10;
 
@@ -18,6 +23,8 @@ const TICK_MS = 10;
  * whoever swaps its beginning first.
  */
 export class FoldTable {
+  /** A place that no key has. */
+  readonly sharedSlot = SHARED_SLOT;
   readonly #words: Int32Array;
   readonly #windowTicks: number;
 
@@ -27,8 +34,8 @@ export class FoldTable {
     this.#windowTicks = Math.ceil(windowMs / TICK_MS);
   }
 
-  /** The place of a key, -1 where all places it could have are taken by open windows. */
-  slotOf(key: string, timeMs: number): number {
+  /** The place of a key, -1 where all places it could have are taken by open windows, or it has none and takes none. */
+  slotOf(key: string, timeMs: number, takesOne = true): number {
     const now = tickOf(timeMs);
     const high = hash(key, this.#words[0] ?? 0) | 1;
     const low = hash(key, this.#words[1] ?? 0);
@@ -37,6 +44,7 @@ export class FoldTable {
     for (let slot = bucket; slot < end; slot += WORDS) {
       if (this.#words[slot] === high && this.#words[slot + LOW] === low) return slot;
     }
+    if (!takesOne) return -1;
     for (let slot = bucket; slot < end; slot += WORDS) if (this.#claim(slot, high, low, now)) return slot;
     return -1;
   }
@@ -51,12 +59,23 @@ export class FoldTable {
     const began = Atomics.load(this.#words, slot + BEGAN);
     if (began !== 0 && this.#isOpen(began, now)) return null;
     if (Atomics.compareExchange(this.#words, slot + BEGAN, began, now) !== began) return null;
+    Atomics.store(this.#words, slot + SPENT, 0);
     return Atomics.exchange(this.#words, slot + COUNT, 0);
   }
 
-  /** Counts one that was not said. */
-  count(slot: number): void {
-    Atomics.add(this.#words, slot + COUNT, 1);
+  /** How many were spent since the window began. */
+  spent(slot: number): number {
+    return Atomics.load(this.#words, slot + SPENT);
+  }
+
+  /** Spends one more; returns how many were before. */
+  spend(slot: number): number {
+    return Atomics.add(this.#words, slot + SPENT, 1);
+  }
+
+  /** Counts some that were not said. */
+  count(slot: number, flows = 1): void {
+    Atomics.add(this.#words, slot + COUNT, flows);
   }
 
   /** What was counted since the window began, which stays open. */
@@ -84,9 +103,7 @@ export class FoldTable {
 
 /** Memory for a table, with seeds of its own. */
 export function createFoldTable(): SharedArrayBuffer {
-  const words = new Int32Array(
-    new SharedArrayBuffer((HEADER_WORDS + BUCKETS * SLOTS * WORDS) * Int32Array.BYTES_PER_ELEMENT),
-  );
+  const words = new Int32Array(new SharedArrayBuffer((SHARED_SLOT + WORDS) * Int32Array.BYTES_PER_ELEMENT));
   for (let i = 0; i < HEADER_WORDS; i++) words[i] = randomInt(2 ** 32 - 1);
   return words.buffer;
 }

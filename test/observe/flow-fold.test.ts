@@ -16,7 +16,7 @@ function threads(count = 1, table = createFoldTable()) {
     format: 'json',
     gateway: 'gw',
     saysFlows: true,
-    fold: { table, windowMs: WINDOW_MS },
+    fold: { table, sources: createFoldTable(), windowMs: WINDOW_MS },
   } as const;
   const reporters = Array.from({ length: count }, () => new Reporter(settings, () => clock.nowMs));
   const said: Record<string, unknown>[] = [];
@@ -167,12 +167,83 @@ test('nothing is lost: lines and what they stand for add up to all flows and byt
   );
 });
 
-test('more names than the table has room for are each said', () => {
-  const { flow, take } = threads();
-  let said = 0;
-  for (let i = 0; i < 100_000; i++) {
-    flow({ hostname: `n${i}.example` });
-    if (i % 500 === 0) said += of('decision', take()).length;
+describe('a source that asks for ever other names', () => {
+  const random = (i: number, rest: Partial<DecisionEvent> = {}) =>
+    ({ action: 'deny', hostname: `n${i}.example`, dstIp: null, flow: `f${i}`, ...rest }) as const;
+
+  /** What was said, taken as often as a thread does. */
+  function flood(log: ReturnType<typeof threads>, names: number, rest: Partial<DecisionEvent> = {}) {
+    const said: Record<string, unknown>[] = [];
+    for (let i = 0; i < names; i++) {
+      log.flow(random(i, rest), { end: 'refused' }, i % 2);
+      if (i % 500 === 0) said.push(...log.take());
+    }
+    return [...said, ...log.take()];
   }
-  expect(said + of('decision', take()).length).toBe(100_000);
+
+  test('has 500 of them said in a window; one line stands for the others, and one for their closes', () => {
+    const log = threads(2);
+    const during = flood(log, 100_000);
+    expect([of('decision', during).length, of('close', during).length]).toEqual([500, 500]);
+    log.clock.nowMs += WINDOW_MS;
+    const after = log.take();
+    expect(of('decision', after)).toMatchObject([
+      { src_ip: '10.12.4.21', hostname: null, dst_ip: null, detail: 'several-names', suppressed: 99_499 },
+    ]);
+    // Each thread for its own.
+    const closes = of('close', after);
+    expect(closes.map(({ hostname }) => hostname)).toEqual([null, null]);
+    expect(closes.reduce((sum, record) => sum + 1 + Number(record.suppressed), 0)).toBe(99_500);
+    expect(log.end()).toEqual([]);
+  });
+
+  test('has the line of a window said when the next one begins', () => {
+    const log = threads(2);
+    flood(log, 1_000);
+    log.clock.nowMs += WINDOW_MS;
+    log.flow(random(5_000));
+    const said = of('decision', log.end());
+    expect(said.map(({ hostname, suppressed = 0 }) => [hostname, suppressed])).toEqual([
+      [null, 499],
+      ['n5000.example', 0],
+    ]);
+  });
+
+  test('takes no line, and no folding, from another source', () => {
+    const log = threads(2);
+    flood(log, 100_000);
+    const other = { srcIp: '10.12.4.99' };
+    for (let i = 0; i < 300; i++) log.flow(random(i, other));
+    for (let i = 0; i < 50; i++) log.flow({ ...other, action: 'allow', state: 'MATCHED', reason: null });
+    expect(of('decision', log.take())).toHaveLength(301);
+  });
+
+  test('has every allowed flow said', () => {
+    const log = threads(2);
+    const said = flood(log, 5_000, { action: 'allow', state: 'MATCHED', reason: null });
+    expect(of('decision', said)).toHaveLength(5_000);
+  });
+
+  test('gains nothing by asking for each of them twice', () => {
+    const log = threads(1);
+    for (let i = 0; i < 20_000; i++) for (let j = 0; j < 2; j++) log.flow(random(i));
+    const during = of('decision', log.take()).length;
+    log.clock.nowMs += WINDOW_MS;
+    const after = of('decision', log.take());
+    expect(during).toBe(500);
+    expect(after.length).toBeLessThanOrEqual(502);
+    const flows = during + after.reduce((sum, record) => sum + 1 + Number(record.suppressed ?? 0), 0);
+    expect(flows).toBe(40_000);
+  });
+
+  test('is one of more than there are places for: those beyond share a line', () => {
+    const log = threads(1);
+    let lines = 0;
+    for (let i = 0; i < 60_000; i++) {
+      log.flow(random(i, { srcIp: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}` }));
+      if (i % 500 === 0) lines += of('decision', log.take()).length;
+    }
+    lines += of('decision', log.take()).length;
+    expect(lines).toBeLessThan(17_000);
+  });
 });
