@@ -1,60 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  ADVERSARIAL_HOSTS,
+  type AdversarialCase,
+  directCases,
+  sendSegments,
+  tunnelledCases,
+  verdictOf,
+} from '../support/adversarial-cases.ts';
 import { buildClientHello } from '../support/client-hello.ts';
-import { type AdversarialRow, readAdversarial } from '../support/corpus.ts';
+import { readAdversarial } from '../support/corpus.ts';
 import { TestDaemon } from '../support/daemon.ts';
 import { startDnsServer } from '../support/dns-server.ts';
 import { pairRecords } from '../support/egress.ts';
 import { Peer } from '../support/peer.ts';
 import { describePlanes } from '../support/planes.ts';
 import { Scope } from '../support/scope.ts';
-import { CONNECT_GRANTED, connectRequest } from '../support/tunnel.ts';
+import { CONNECT_GRANTED, connectRequest, openTunnel } from '../support/tunnel.ts';
 import { Upstream } from '../support/upstream.ts';
 
-/** What the fixture leaves to the policy: these are served, the rest of that kind is not. */
-const SERVED_BY_POLICY = new Set(['B04', 'B16', 'R21', 'R39']);
-/** N25 expects a name of five labels to match `*.wild.example`; here `*` stands for one label, so it is denied. */
-const DENIED_BY_ONE_LABEL_WILDCARD = 'N25';
-/** Plain HTTP to allowed.example: refused in a tunnel, served at the sni listener (plain-http.test.ts). */
-const PLAIN_HTTP = 'X04';
 /** Inner streams that the fixture names but does not hold. */
 const OTHER_INNER: Readonly<Record<string, Uint8Array>> = {
   H11: buildClientHello({ serverName: null }),
   R14: buildClientHello({ cuts: [1, 60, 61] }),
 };
 
-type Verdict = 'allow' | 'deny' | 'timeout';
-
-interface Case {
-  readonly id: string;
-  readonly desc: string;
-  readonly verdict: Verdict;
-  /** What upstream must receive, byte for byte. */
-  readonly stream: Uint8Array;
-  readonly segments: readonly number[];
-}
-
 const tlsRows = readAdversarial('adversarial.jsonl');
 const connectRows = readAdversarial('adversarial_http.jsonl').filter(row => row.cat === 'connect');
-
-function verdictOf({ id, expect }: AdversarialRow): Verdict {
-  if (id === DENIED_BY_ONE_LABEL_WILDCARD) return 'deny';
-  if (expect === 'allow' || expect === 'timeout') return expect;
-  return expect === 'policy' && SERVED_BY_POLICY.has(id) ? 'allow' : 'deny';
-}
-
-const direct: Case[] = tlsRows.map(row => ({
-  id: row.id,
-  desc: row.desc,
-  verdict: verdictOf(row),
-  stream: row.stream,
-  segments: row.segments ?? [row.stream.length],
-}));
-
-/** The same openings behind a CONNECT to allowed.example: a hello that names another host is one more to refuse. */
-const tunnelled: Case[] = direct.map((one, i) => {
-  const isOther = tlsRows[i]?.expect_host?.toLowerCase() !== 'allowed.example';
-  return one.verdict === 'allow' && isOther ? { ...one, verdict: 'deny' } : one;
-});
 
 describePlanes('hostile and odd openings', dataplane => {
   const scope = new Scope();
@@ -73,9 +44,7 @@ describePlanes('hostile and odd openings', dataplane => {
     daemon = await TestDaemon.start({
       policy: {
         mode: 'enforce',
-        rules: [
-          { name: 'corpus', hosts: ['allowed.example', '*.wild.example'], ports: [80, 443, upstream.port] },
-        ],
+        rules: [{ name: 'corpus', hosts: ADVERSARIAL_HOSTS, ports: [80, 443, upstream.port] }],
       },
       config: {
         dataplane,
@@ -100,18 +69,11 @@ describePlanes('hostile and odd openings', dataplane => {
     return peer;
   }
 
-  /** Sends the stream in its segments, each handed to the kernel before the next. */
-  async function send(client: Peer, { stream, segments }: Case): Promise<void> {
-    let at = 0;
-    for (const length of segments) {
-      await client.send(stream.subarray(at, at + length));
-      at += length;
-    }
-    expect(at).toBe(stream.length);
-  }
-
   /** Holds what becomes of a flow against its verdict. */
-  async function judge(client: Peer, { verdict, stream }: Pick<Case, 'verdict' | 'stream'>): Promise<void> {
+  async function judge(
+    client: Peer,
+    { verdict, stream }: Pick<AdversarialCase, 'verdict' | 'stream'>,
+  ): Promise<void> {
     if (verdict === 'allow') {
       const server = await Promise.race([upstream.peer(served), client.end().then(() => null)]);
       if (server === null)
@@ -134,20 +96,26 @@ describePlanes('hostile and odd openings', dataplane => {
     expect(upstream.peers.length).toBe(served);
   }
 
+  /** What is refused leaves nothing behind that others could meet, so some of it at a time. */
+  function testAll(cases: readonly AdversarialCase[], run: (one: AdversarialCase) => Promise<void>): void {
+    it.concurrent.each(cases.filter(({ verdict }) => verdict !== 'allow'))('$id $desc: $verdict', run);
+    it.each(cases.filter(({ verdict }) => verdict === 'allow'))('$id $desc: $verdict', run);
+  }
+
   describe('at the sni listener', () => {
-    it.each(direct.filter(({ id }) => id !== PLAIN_HTTP))('$id $desc: $verdict', async one => {
+    testAll(directCases(), async one => {
       const client = await dial('tls');
-      await send(client, one);
+      await sendSegments(client, one);
       await judge(client, one);
     });
   });
 
-  describe('behind CONNECT allowed.example', () => {
-    it.each(tunnelled)('$id $desc: $verdict', async one => {
-      const client = await dial('proxy');
-      await client.send(connectRequest(`allowed.example:${upstream.port}`));
-      await client.atLeast(CONNECT_GRANTED.length);
-      await send(client, one);
+  describe.each(['connect', 'socks5'] as const)('in a tunnel to allowed.example by %s', route => {
+    testAll(tunnelledCases(), async one => {
+      flows++;
+      const client = await openTunnel(route, daemon.port('proxy'), 'allowed.example', upstream.port);
+      scope.defer(() => client.socket.destroy());
+      await sendSegments(client, one);
       await judge(client, one);
     });
   });

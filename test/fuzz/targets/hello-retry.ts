@@ -8,12 +8,12 @@ import {
   sameHostname,
 } from '../../../src/tls-sni/index.ts';
 import { bytes, concat, record, toRecords } from '../../support/client-hello.ts';
+import { helloWithShare } from '../../support/key-share-hello.ts';
 import { buildHelloRetryRequest, buildServerHello } from '../../support/server-hello.ts';
 import { fromHex, inHex } from '../inputs/hex.ts';
 import { mutated } from '../inputs/mutate.ts';
 import { names } from '../inputs/names.ts';
 import { pieceLengths, piecesOf } from '../inputs/pieces.ts';
-import { helloWithShare } from '../inputs/retried-hellos.ts';
 import { Openssl } from '../oracles/openssl.ts';
 import { property } from '../property.ts';
 import type { Target } from '../target.ts';

@@ -6,7 +6,7 @@ import {
   type Extension,
   serverNameExtension,
   vector16,
-} from '../../support/client-hello.ts';
+} from './client-hello.ts';
 
 const P384 = 0x18;
 const X25519 = 0x1d;
