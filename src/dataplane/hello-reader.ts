@@ -1,6 +1,5 @@
 import { foldHostname, type Hostname } from '../policy/hostname.ts';
 import type { Reason } from '../policy/reason.ts';
-import { parseRequestHead } from '../sniff/http-head.ts';
 import {
   ENCRYPTION_REQUEST_BYTES,
   type EncryptionRequest,
@@ -144,5 +143,5 @@ function unreadable(reason: 'not_tls' | 'hello_too_large', protocol: FlowProtoco
 
 /** What a client speaks that does not speak TLS. */
 function plainProtocol(opening: Uint8Array): FlowProtocol {
-  return mayBeRequest(opening) && parseRequestHead(opening).kind !== 'malformed' ? 'http' : 'tcp';
+  return mayBeRequest(opening) ? 'http' : 'tcp';
 }

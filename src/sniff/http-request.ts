@@ -3,6 +3,7 @@ import { type Authority, type AuthorityFault, readAuthority } from './http-autho
 import { listOf, valuesOf } from './http-fields.ts';
 import { FRAMING_FAULTS, type RequestBody, readFraming } from './http-framing.ts';
 import type { HeaderField } from './http-line.ts';
+import { otherProtocols } from './http2-offer.ts';
 import type { Target } from './target.ts';
 
 /** Why a request head that parsed names no host that all servers would agree on: the closed list behind `reason`. */
@@ -20,7 +21,6 @@ export const HTTP_REQUEST_FAULTS = {
   'authority-port': 'the port of the Host line or the target is empty or no plain number from 1 to 65535',
   'authority-address': 'brackets around something that is no IPv6 address',
   'field-byte': 'a control character other than a tab inside a header line',
-  'upgrade-h2c': 'an upgrade to HTTP/2, after which requests could not be seen one by one',
   'upgrade-body': 'an upgrade in a request with a body, or in HTTP/1.0 (RFC 9110 §7.8)',
   ...FRAMING_FAULTS,
   ...HOSTNAME_FAULTS,
@@ -145,9 +145,7 @@ function defaultPort({ authority }: RequestTarget, dialled: number): number {
 }
 
 function upgradeFault({ version, headers }: HttpRequestHead, body: RequestBody): HttpRequestFault | null {
-  const protocols = listOf(valuesOf(headers, 'upgrade'));
-  if (protocols.length === 0) return null;
-  if (protocols.some(protocol => protocol.toLowerCase() === 'h2c')) return 'upgrade-h2c';
+  if (otherProtocols(headers).length === 0) return null;
   const options = listOf(valuesOf(headers, 'connection')).map(option => option.toLowerCase());
   const isUpgrade = options.includes('upgrade');
   return isUpgrade && (version === '1.0' || body !== 'none') ? 'upgrade-body' : null;

@@ -26,6 +26,7 @@ describe('HelloReader', () => {
 
   it.each([
     ['http', 'GET / HTTP/1.1\r\n'],
+    ['http', 'GET / HTTP/1.1\nHost: broken\n\n'],
     ['tcp', 'SSH-2.0-OpenSSH_9.2\r\n'],
   ])('takes what is not TLS for %s', (protocol, opening) => {
     expect(read(text(opening))).toEqual({ kind: 'unreadable', protocol, reason: 'not_tls', detail: null });

@@ -59,6 +59,26 @@ describePlanes('plain HTTP', dataplane => {
     expect((await daemon.flow(client.port)).decision).toMatchObject({ protocol: 'http', action: 'allow' });
   });
 
+  it.each([
+    ['bare line feeds', 'GET / HTTP/1.1\nHost: allowed.example\n\n', 'line-end'],
+    ['a control character', 'GET / HTTP/1.1\r\nHost: allowed.example\0\r\n\r\n', 'control-byte'],
+    ['no version', 'GET /\r\n\r\n', 'request-line'],
+  ])('that is malformed from its first segment on is told so: %s', async (_, bytes, detail) => {
+    const asked = site.seen.length;
+    const client = await Peer.dial(daemon.port('tls'));
+    await client.send(bytes);
+    expect(await client.end()).toBe('fin');
+    expect(client.text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(client.text).toContain(`test-gateway refused the request: malformed_request`);
+    expect((await daemon.flow(client.port)).decision).toMatchObject({
+      protocol: 'http',
+      action: 'deny',
+      reason: 'malformed_request',
+      detail,
+    });
+    expect(site.seen).toHaveLength(asked);
+  });
+
   it.skipIf(!hasCommand('curl'))('through an explicit listener, with curl', async () => {
     const curl = (host: string) =>
       runCommand('curl', [

@@ -188,9 +188,6 @@ describe('judgeRequest refuses', () => {
       ['POST / HTTP/1.1', HOST, 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'],
     ],
     ['transfer-encoding', SERVER, ['POST / HTTP/1.0', HOST, 'Transfer-Encoding: chunked']],
-    ['upgrade-h2c', SERVER, ['GET / HTTP/1.1', HOST, 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c']],
-    ['upgrade-h2c', SERVER, ['GET / HTTP/1.1', HOST, 'Connection: Upgrade', 'Upgrade: websocket, H2C']],
-    ['upgrade-h2c', SERVER, ['GET / HTTP/1.1', HOST, 'Upgrade: websocket', 'Upgrade: h2c']],
     [
       'upgrade-body',
       SERVER,

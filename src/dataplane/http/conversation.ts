@@ -7,6 +7,7 @@ import type { NodeRelay } from '../portable/node-relay.ts';
 import type { Timer } from '../timers.ts';
 import { type Answer, answerBytes } from './answer.ts';
 import { ClientStream } from './client-stream.ts';
+import { declinedHttp2 } from './declined-http2.ts';
 import { Exchange } from './exchange.ts';
 import type { HostFlow } from './host-flow.ts';
 import type { AskedHost } from './host-verdict.ts';
@@ -63,8 +64,8 @@ export class Conversation {
   readonly #idleTimer: Timer;
   #clientEnded = false;
   #isDraining = false;
-  /** The first request has been read already, and will come. */
-  #isFirstDue = false;
+  /** A request has been read already, and will come. */
+  #isDue = false;
   /** How the flow ends, once that is settled and the last bytes are on their way. */
   #end: FlowEnd | null = null;
   #isOver = false;
@@ -92,7 +93,7 @@ export class Conversation {
 
   /** Lets node:http read the requests. */
   serve(): void {
-    this.#isFirstDue = true;
+    this.#isDue = true;
     this.#source.attach(this.#stream, this);
   }
 
@@ -131,7 +132,7 @@ export class Conversation {
   drain(): void {
     this.#isDraining = true;
     const isIdle = this.#current === null && this.#relay === null && this.#queue.isEmpty;
-    if (isIdle && !this.#isFirstDue) this.#close('drained');
+    if (isIdle && !this.#isDue) this.#close('drained');
   }
 
   /** Ends the flow from outside, both sides with a reset. */
@@ -161,11 +162,11 @@ export class Conversation {
     this.#clientEnded = true;
     if (this.#queue.isClosed) return;
     if (this.#queue.unfinished !== null) return this.cut('client_fin');
-    if (this.#current === null && this.#queue.isEmpty) this.#close('client_fin');
+    if (this.#current === null && this.#queue.isEmpty && !this.#isDue) this.#close('client_fin');
   }
 
   #take(item: NamedItem): void {
-    this.#isFirstDue = false;
+    this.#isDue = false;
     this.#cancelHeadTimer();
     if (!this.#queue.add(item)) return this.#object({ reason: 'flow_limit', detail: null });
     if (this.#queue.isFull) this.#stream.hold();
@@ -175,7 +176,7 @@ export class Conversation {
 
   /** Answers in its turn, behind the requests that were fine, and takes no more. */
   #object(objection: Objection): void {
-    this.#isFirstDue = false;
+    this.#isDue = false;
     this.#cancelHeadTimer();
     this.#stream.stopReading();
     this.#queue.close(objection);
@@ -201,6 +202,8 @@ export class Conversation {
   }
 
   async #serve(item: NamedItem): Promise<void> {
+    const again = item.kind === 'upgrade' ? declinedHttp2(item.request) : null;
+    if (item.kind === 'upgrade' && again !== null) return this.#readAgain(Buffer.concat([again, item.head]));
     const read = readRequest(item.request, this.#role);
     if (read.kind === 'objection') return this.refuse(read.objection);
     const host = await this.#hosts.flowTo(read.asked, () => this.#current === item);
@@ -211,6 +214,17 @@ export class Conversation {
     this.#exchange =
       item.kind === 'request' ? this.#makeExchange(item, host, read) : this.#makeUpgrade(item, host, read);
     this.#exchange.start();
+  }
+
+  /** Has node:http, which let go of the connection for a change of protocol that we decline, read on from `bytes`. */
+  #readAgain(bytes: Uint8Array): void {
+    this.#current = null;
+    this.#isDue = true;
+    this.#source.detach(this.#stream);
+    // What node:http leaves behind when it lets go of a connection, and what passed drains for it.
+    for (const event of ['drain', 'pause', 'resume']) this.#stream.removeAllListeners(event);
+    this.#stream.unshift(bytes);
+    this.#source.attach(this.#stream, this);
   }
 
   #makeExchange(

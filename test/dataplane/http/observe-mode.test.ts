@@ -56,12 +56,6 @@ describe('in observe mode', () => {
     ],
     ['no Host line', `GET / HTTP/1.0\r\n${CLOSE}`, 'malformed_request', 'host-missing'],
     [
-      'an upgrade to HTTP/2',
-      `GET / HTTP/1.1\r\nHost: allowed.example\r\nUpgrade: h2c\r\n${CLOSE}`,
-      'malformed_request',
-      'upgrade-h2c',
-    ],
-    [
       'the preface of HTTP/2 and what follows',
       'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04',
       'malformed_request',

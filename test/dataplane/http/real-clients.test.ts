@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasCommand, runCommand } from '../../support/command.ts';
 import { Scope } from '../../support/scope.ts';
@@ -108,6 +111,48 @@ describe.skipIf(isPythonMissing)(`python${isPythonMissing ? ' (skipped: not inst
     expect([stdout, stderr]).toEqual(['fine\n', '']);
   });
 });
+
+/** Offers to change to HTTP/2 with every request, as it does unless told otherwise. */
+const JAVA = `
+import java.net.*;
+import java.net.http.*;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse.BodyHandlers;
+
+class Client {
+  public static void main(String[] args) throws Exception {
+    HttpClient client = HttpClient.newHttpClient();
+    URI uri = URI.create("http://127.0.0.1:" + args[0] + "/");
+    for (int i = 0; i < 20; i++) {
+      String body = "j".repeat(i * 5000);
+      String host = i % 2 == 0 ? "allowed.example" : "other.example";
+      HttpRequest.Builder ask = HttpRequest.newBuilder(uri).header("Host", host).header("X-Id", "" + i);
+      HttpRequest request = i % 3 == 0 ? ask.GET().build() : ask.POST(BodyPublishers.ofString(body)).build();
+      HttpResponse<String> answer = client.send(request, BodyHandlers.ofString());
+      String expected = i % 3 == 0 ? "" : body;
+      if (answer.statusCode() != 200 || !answer.body().equals(expected)) throw new Error(i + ": " + answer);
+      if (!answer.headers().firstValue("x-host").get().equals(host)) throw new Error(i + ": " + answer);
+    }
+    HttpRequest refused = HttpRequest.newBuilder(uri).header("Host", "evil.example").build();
+    System.out.println(client.send(refused, BodyHandlers.ofString()).statusCode());
+  }
+}
+`;
+
+// Not among what CI installs, for its size; http2-offer.test.ts holds what this is about.
+if (hasCommand('java')) {
+  describe('java', () => {
+    it('is served although it offers HTTP/2', { timeout: 60_000 }, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'sallyport-java-'));
+      scope.defer(() => rmSync(directory, { recursive: true }));
+      const source = join(directory, 'Client.java');
+      writeFileSync(source, JAVA);
+      const options = ['-Djdk.httpclient.allowRestrictedHeaders=host', '-XX:TieredStopAtLevel=1'];
+      const args = [...options, source, String(transparent.port)];
+      expect(await runCommand('java', args)).toMatchObject({ code: 0, stdout: '403\n' });
+    });
+  });
+}
 
 describe('all of them', () => {
   it('reached allowed hosts only', () => {

@@ -117,17 +117,6 @@ describe('a refusal', () => {
       'deny NO_MATCH malformed_request -; - 198.51.100.200:80 (http2-preface)',
     ],
     [
-      'an upgrade to HTTP/2',
-      request(
-        'allowed.example',
-        'Connection: Upgrade, HTTP2-Settings',
-        'Upgrade: h2c',
-        'HTTP2-Settings: AAMAAABk',
-      ),
-      400,
-      'deny NO_MATCH malformed_request -; - 198.51.100.200:80 (upgrade-h2c)',
-    ],
-    [
       'an unknown method',
       request('allowed.example').replace('GET', 'BREW'),
       400,

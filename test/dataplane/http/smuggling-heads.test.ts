@@ -41,10 +41,6 @@ describe('smuggling by lines of a head', () => {
     ['a folded Host', 'GET / HTTP/1.1\r\nHost: allowed.example\r\n .evil.example\r\n\r\n'],
     ['a version of HTTP/2', 'GET / HTTP/2.0\r\nHost: allowed.example\r\n\r\n'],
     ['no version', 'GET /\r\n\r\n'],
-    [
-      'an upgrade to HTTP/2',
-      'GET / HTTP/1.1\r\nHost: allowed.example\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
-    ],
     ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['CONNECT', 'CONNECT evil.example:80 HTTP/1.1\r\nHost: evil.example:80\r\n\r\n'],
   ])('has nothing forwarded behind a good request either: %s', async (_what, bytes) => {
