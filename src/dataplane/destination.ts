@@ -1,4 +1,5 @@
 import type { IpAddress } from '../policy/address.ts';
+import { interleave } from '../resolve/interleave.ts';
 import type { ResolvedAddress } from '../resolve/resolver.ts';
 import type { DestinationMode } from './listener.ts';
 
@@ -21,7 +22,8 @@ export interface DestinationRules {
 
 /**
  * Applies the destination guard: forbidden addresses and our own listeners never, private ones where the rule allows
- * them, or where we only observe and there is no other. A client's own choice goes first when it is among them.
+ * them, or where we only observe and there is no other. A client's own choice goes first when it is among them, and the
+ * addresses of its family before the others: that one leads somewhere from where the client is.
  */
 export function chooseDestination(
   candidates: readonly ResolvedAddress[],
@@ -41,5 +43,14 @@ export function chooseDestination(
   const others = addresses.filter(ip => !ip.equals(original.ip));
   const isAmong = others.length < addresses.length;
   if (!isAmong && original.mode === 'verify') return { ok: false, reason: 'destination_mismatch' };
-  return { ok: true, addresses: isAmong ? [original.ip, ...others] : addresses, onlyObserved };
+  const first = isAmong ? [original.ip] : [];
+  return { ok: true, addresses: inFamilyOf(original.ip, [...first, ...others]), onlyObserved };
+}
+
+function inFamilyOf({ family }: IpAddress, addresses: readonly IpAddress[]): readonly IpAddress[] {
+  if (addresses.every(ip => ip.family === family)) return addresses;
+  return interleave([
+    addresses.filter(ip => ip.family === family),
+    addresses.filter(ip => ip.family !== family),
+  ]);
 }

@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import { IpAddress } from '../policy/address.ts';
 import type { Hostname } from '../policy/hostname.ts';
+import { interleave } from './interleave.ts';
 import type { GuardVerdict, Resolution, ResolvedAddress, ResolveFailure, Resolver } from './resolver.ts';
 
 /** Bounds of one resolution; milliseconds unless named otherwise. */
@@ -156,12 +157,6 @@ function isUnreachable(answer: Answer): boolean {
 /** Only both families' word counts: a server that fails for one of them leaves the name's existence open. */
 function bothUnknown(v4: Answer | undefined, v6: Answer | undefined): boolean {
   return v4 !== undefined && v6 !== undefined && !isUnreachable(v4) && !isUnreachable(v6);
-}
-
-/** Takes one of each list in turn (RFC 8305 §4; the caller puts IPv6 first). */
-function interleave<T>(lists: readonly (readonly T[])[]): T[] {
-  const longest = Math.max(...lists.map(list => list.length));
-  return Array.from({ length: longest }, (_, i) => lists.flatMap(list => list.slice(i, i + 1))).flat();
 }
 
 function afterTimeout(delayMs: number, fire: () => void): () => void {

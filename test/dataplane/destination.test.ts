@@ -64,3 +64,22 @@ describe('the address that a transparent flow was going to', () => {
     expect(choose(addresses, { original: { ip: ip(going), mode } })).toBe(expected);
   });
 });
+
+describe('the family of the address that a transparent flow was going to', () => {
+  const [FIRST_6, SECOND_6] = ['2001:db8::1', '2001:db8::2'];
+
+  it.each<[string, string[], string, string]>([
+    ['goes first', [FIRST_6, OK, SECOND_6, OTHER], '198.51.100.50', `${OK} ${FIRST_6} ${OTHER} ${SECOND_6}`],
+    ['goes first in IPv6 too', [OK, FIRST_6], '2001:db8::50', `${FIRST_6} ${OK}`],
+    [
+      'goes on after the address itself',
+      [FIRST_6, OK, SECOND_6, OTHER],
+      OTHER,
+      `${OTHER} ${FIRST_6} ${OK} ${SECOND_6}`,
+    ],
+    ['need not be there', [FIRST_6, SECOND_6], OK, `${FIRST_6} ${SECOND_6}`],
+    ['may be the only one', [OTHER, OK], '198.51.100.50', `${OTHER} ${OK}`],
+  ])('%s', (_, addresses, going, expected) => {
+    expect(choose(addresses, { original: { ip: ip(going), mode: 'resolve' } })).toBe(expected);
+  });
+});
