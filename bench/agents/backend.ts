@@ -1,4 +1,6 @@
+import { descriptorLimit } from '../../src/dataplane/descriptors.ts';
 import { Acceptor } from '../../src/dataplane/epoll/acceptor.ts';
+import { DescriptorGuard } from '../../src/dataplane/epoll/descriptor-guard.ts';
 import { loadFfi } from '../../src/dataplane/epoll/libc.ts';
 import { EventLoop } from '../../src/dataplane/epoll/loop.ts';
 import { END_OF_STREAM, FAILED, Socket, type SocketOwner } from '../../src/dataplane/epoll/socket.ts';
@@ -101,7 +103,8 @@ if (address === null) throw new Error(`${host} is no address`);
 const ffi = loadFfi();
 const loop = new EventLoop(ffi);
 const listener = openListener(ffi.libc, address, Number(port));
-new Acceptor(loop, listener, fd => void new Session(new Socket(loop, fd)));
+const descriptors = new DescriptorGuard(loop, descriptorLimit(), () => {});
+new Acceptor(loop, listener, descriptors, fd => void new Session(new Socket(loop, fd)));
 process.send?.({ port: localAddress(ffi.libc, listener).port });
 setImmediate(() => {
   for (;;) loop.turn();

@@ -15,7 +15,7 @@ import { loadShippedPresets } from '../config/presets.ts';
 import { formatSocketAddress, type SocketAddress } from '../config/socket-address.ts';
 import { type PolicyWatcher, watchPolicy } from '../config/watch.ts';
 import type { DataPlane } from '../dataplane/data-plane.ts';
-import { affordableFlows } from '../dataplane/flow-limit.ts';
+import { affordableFlows, descriptorLimit } from '../dataplane/descriptors.ts';
 import type { Listener } from '../dataplane/listener.ts';
 import { AuditTrail } from '../observe/audit.ts';
 import { Collector } from '../observe/collector.ts';
@@ -34,6 +34,7 @@ import { PresetHints, type PresetUse } from '../policy/preset-hint.ts';
 import type { SourceGroups } from '../policy/source-groups.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import { packageVersion } from '../version.ts';
+import { descriptorReports } from './descriptor-reports.ts';
 import { DiscoveryService } from './discovery-service.ts';
 import { sayWhatIsLeft } from './drain-progress.ts';
 import { type EcsLookup, gatewayOf, taskLabels, taskMetricLabels } from './ecs-task.ts';
@@ -388,6 +389,7 @@ export class Daemon implements DaemonApi {
         ownAddresses: [toEndpoint(adminAddress)],
         policy: this.#policies.policy,
         resolver: this.#resolver,
+        onDescriptors: descriptorReports(this.log, this.#metrics),
       },
     );
   }
@@ -413,6 +415,7 @@ export class Daemon implements DaemonApi {
       dataplane: plane.kind,
       workers: plane.workers,
       flow_limit: plane.flowLimit,
+      descriptors: descriptorLimit(),
       admin: formatSocketAddress(this.#admin?.address ?? this.#config.admin),
       startup_ms: Math.round(performance.now()),
     });

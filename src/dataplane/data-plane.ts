@@ -1,6 +1,7 @@
 import type { Policy } from '../policy/policy.ts';
 import type { TcpAddresses } from '../policy/tcp-addresses.ts';
 import type { Resolver } from '../resolve/resolver.ts';
+import type { DescriptorReport } from './descriptors.ts';
 import type { PlainExceptions } from './guard.ts';
 import type { Listener } from './listener.ts';
 import type { OpeningLimits } from './openings.ts';
@@ -44,6 +45,8 @@ export interface DataPlaneOptions {
   readonly ownAddresses: readonly Endpoint[];
   readonly policy: Policy;
   readonly resolver: Resolver;
+  /** Hears when accepting pauses and goes on, and of connections that were reset, for want of descriptors. */
+  readonly onDescriptors: (report: DescriptorReport) => void;
 }
 
 /** Accepts flows and serves them until drained. */

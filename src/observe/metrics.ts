@@ -85,6 +85,7 @@ export class Metrics {
   readonly #reloads: Counter<'result'>;
   readonly #limitRejections: Counter<'limit'>;
   readonly #logSuppressed: Counter;
+  readonly #accepting: Gauge;
   readonly #workerRestarts: Counter;
 
   constructor({
@@ -181,6 +182,12 @@ export class Metrics {
       help: 'Data plane workers that died and were started again',
       registers,
     });
+    this.#accepting = new Gauge({
+      name: 'sallyport_accepting',
+      help: 'Whether connections are accepted; 0 while nearly all descriptors are in use',
+      registers,
+    });
+    this.#accepting.set(1);
     this.#registerSources();
 
     for (const cause of DIAL_FAILURES) this.#dialFailures.inc({ cause }, 0);
@@ -227,6 +234,10 @@ export class Metrics {
   reloadFailed(): void {
     this.#reloads.inc({ result: 'failure' });
     this.#lastReloadSuccessful.set(0);
+  }
+
+  accepting(isAccepting: boolean): void {
+    this.#accepting.set(isAccepting ? 1 : 0);
   }
 
   /** `count` connections were refused before they were flows; decisions count themselves. */

@@ -12,6 +12,7 @@ export interface EgressOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** After `run -c FILE`. */
   readonly args?: readonly string[];
+  readonly prefix?: readonly string[];
   /** After `node`. */
   readonly nodeArgs?: readonly string[];
 }

@@ -2,8 +2,8 @@ import type { Policy } from '../../policy/policy.ts';
 import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { Counters } from '../counters.ts';
 import type { DataPlane, DataPlaneOptions } from '../data-plane.ts';
+import { affordableFlows } from '../descriptors.ts';
 import { newRunId } from '../flow-id.ts';
-import { affordableFlows } from '../flow-limit.ts';
 import type { FlowReporter } from '../reporting.ts';
 import { SourceCounts } from '../source-counts.ts';
 import type { Endpoint, RelayedBytes } from '../wire.ts';
@@ -98,6 +98,8 @@ class EpollPlane<R> implements DataPlane {
         main: this.#main,
         counters,
         tables: [sources, awaited],
+        onDescriptors: shed =>
+          options.onDescriptors({ isPaused: this.#keepers.some(({ isPaused }) => isPaused), shed }),
         setup: descriptors => ({
           ...shared,
           index,

@@ -1,5 +1,6 @@
 import type { Hostname } from '../../policy/hostname.ts';
 import type { Resolution, Resolver } from '../../resolve/resolver.ts';
+import type { DescriptorReport } from '../descriptors.ts';
 import type { EventHandler, EventLoop } from './loop.ts';
 import { type FromWorker, fromPlain, type PlainConnection, type ToWorker } from './messages.ts';
 
@@ -64,6 +65,10 @@ export class Mailbox<R> implements EventHandler, Resolver {
 
   report(report: R): void {
     this.#pipe.send({ type: 'report', report });
+  }
+
+  descriptors(report: DescriptorReport): void {
+    this.#pipe.send({ type: 'descriptors', report });
   }
 
   /** The last message: all flows have ended. */

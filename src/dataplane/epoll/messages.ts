@@ -2,6 +2,7 @@ import { IpAddress } from '../../policy/address.ts';
 import type { Hostname } from '../../policy/hostname.ts';
 import type { GuardVerdict, Resolution, ResolveFailure } from '../../resolve/resolver.ts';
 import type { RelaySettings } from '../data-plane.ts';
+import type { DescriptorReport } from '../descriptors.ts';
 import type { PlainEndpoint, PlainExceptions } from '../guard.ts';
 import type { Listener } from '../listener.ts';
 import type { OpeningLimits } from '../openings.ts';
@@ -64,6 +65,7 @@ export type FromWorker<R> =
   | { readonly type: 'resolve'; readonly id: number; readonly hostname: Hostname }
   /** The client speaks plain HTTP: the main thread's from now on. It answers `http-over`. */
   | { readonly type: 'http'; readonly id: number; readonly connection: PlainConnection }
+  | { readonly type: 'descriptors'; readonly report: DescriptorReport }
   | { readonly type: 'drained' };
 
 /** A client's connection without class instances. */

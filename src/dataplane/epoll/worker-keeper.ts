@@ -1,4 +1,5 @@
 import type { Counters } from '../counters.ts';
+import type { DescriptorReport } from '../descriptors.ts';
 import type { SourceCounts } from '../source-counts.ts';
 import type { WorkerDeath } from '../worker-death.ts';
 import { FdLedger } from './fd-ledger.ts';
@@ -25,6 +26,8 @@ export interface KeptWorker<R> {
   readonly counters: Counters;
   /** All that count this worker's flows by source. */
   readonly tables: readonly SourceCounts[];
+  /** Hears that the worker pauses or goes on, or has reset `shed` connections: for want of descriptors. */
+  readonly onDescriptors: (shed: number) => void;
   /** Made anew for each thread: the policy of that moment, a flow id prefix of its own. */
   readonly setup: (descriptors: SharedArrayBuffer) => WorkerSetup;
 }
@@ -46,6 +49,7 @@ export class WorkerKeeper<R> {
   #thread: WorkerThread<R>;
   #restart: NodeJS.Timeout | null = null;
   #isServing = false;
+  #isPaused = false;
   #hasEverServed = false;
   #isDraining = false;
   #hasServed: () => void = () => {};
@@ -67,6 +71,11 @@ export class WorkerKeeper<R> {
   /** Whether a thread accepts now. */
   get isServing(): boolean {
     return this.#isServing;
+  }
+
+  /** Whether connections wait, because nearly all descriptors are in use. */
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   tell(message: ToWorker): void {
@@ -101,9 +110,11 @@ export class WorkerKeeper<R> {
         this.#hasEverServed = true;
         this.#hasServed();
       },
+      onDescriptors: report => this.#heardOfDescriptors(report),
     });
     void thread.ended.then(end => {
       this.#isServing = false;
+      if (this.#isPaused) this.#heardOfDescriptors({ isPaused: false, shed: 0 });
       if (end === 'drained') this.#hasEnded();
       else this.#died(end.error);
     });
@@ -125,6 +136,11 @@ export class WorkerKeeper<R> {
     if (restartMs !== null) this.#restart = setTimeout(() => this.#startAgain(), restartMs);
     else if (this.#isDraining) this.#hasEnded();
     else this.#giveUp();
+  }
+
+  #heardOfDescriptors(report: DescriptorReport): void {
+    this.#isPaused = report.isPaused;
+    this.#kept.onDescriptors(report.shed);
   }
 
   #startAgain(): void {

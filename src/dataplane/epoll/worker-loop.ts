@@ -2,6 +2,7 @@ import { Policy } from '../../policy/policy.ts';
 import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { CachingResolver } from '../../resolve/caching-resolver.ts';
 import { Counters } from '../counters.ts';
+import { descriptorLimit } from '../descriptors.ts';
 import { flowIds } from '../flow-id.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard } from '../guard.ts';
@@ -13,6 +14,7 @@ import type { Endpoint } from '../wire.ts';
 import type { World } from '../world.ts';
 import { Acceptor } from './acceptor.ts';
 import type { ConnectAttempt } from './connector.ts';
+import { DescriptorGuard } from './descriptor-guard.ts';
 import { EpollWire } from './epoll-wire.ts';
 import { FdLedger, recorded } from './fd-ledger.ts';
 import type { Ffi } from './libc.ts';
@@ -92,11 +94,14 @@ export class WorkerLoop<R> {
       flowLimit: setup.flowLimit,
       flowsPerSource: setup.flowsPerSource,
     });
+    const guard = new DescriptorGuard(this.#loop, descriptorLimit(), report =>
+      this.#mailbox.descriptors(report),
+    );
     this.#acceptors = setup.listeners.flatMap(({ fds, areKept, listener }, index) =>
       fds.map(fd => {
         const accepted = (socket: number, client: SocketAddress) =>
           this.#accept(socket, client, listener, index);
-        return new Acceptor(this.#loop, fd, accepted, areKept);
+        return new Acceptor(this.#loop, fd, guard, accepted, areKept);
       }),
     );
   }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Resolver } from '../../resolve/resolver.ts';
+import type { DescriptorReport } from '../descriptors.ts';
 import type { MainFlows } from './main-flows.ts';
 import {
   type FromWorker,
@@ -35,6 +36,7 @@ export class WorkerThread<R> {
   readonly #wake: () => void;
   readonly #worker: Worker;
   readonly #onServing: () => void;
+  readonly #onDescriptors: (report: DescriptorReport) => void;
   #isToEnd = false;
   #hasEnded = false;
 
@@ -43,8 +45,13 @@ export class WorkerThread<R> {
     program: WorkerProgram<R>,
     main: MainFlows<R>,
     setup: WorkerSetup,
-    { wake, onServing }: { wake: () => void; onServing: () => void },
+    {
+      wake,
+      onServing,
+      onDescriptors,
+    }: { wake: () => void; onServing: () => void; onDescriptors: (report: DescriptorReport) => void },
   ) {
+    this.#onDescriptors = onDescriptors;
     this.#program = program;
     this.#main = main;
     this.#wake = wake;
@@ -93,6 +100,8 @@ export class WorkerThread<R> {
         );
       case 'http':
         return this.#serve(message.id, message.connection);
+      case 'descriptors':
+        return this.#onDescriptors(message.report);
       case 'drained':
         this.#isToEnd = true;
         return;

@@ -31,6 +31,8 @@ export async function listenOnAll(
       socket => accept(socket, each.listener, index),
     );
     await listenOrExplain(server, each, where);
+    // Out of descriptors, node:net sheds clients by itself as far as it can; what it cannot is no reason to end.
+    server.on('error', () => {});
     opened.push(server);
     return server;
   };

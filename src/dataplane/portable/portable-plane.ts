@@ -6,8 +6,8 @@ import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { systemClock } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import { type DataPlane, type DataPlaneOptions, ListenError } from '../data-plane.ts';
+import { affordableFlows } from '../descriptors.ts';
 import { flowIds, newRunId } from '../flow-id.ts';
-import { affordableFlows } from '../flow-limit.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard } from '../guard.ts';
 import { HandedFlows } from '../http/handed-flows.ts';
@@ -21,6 +21,7 @@ import type { Endpoint, RelayedBytes } from '../wire.ts';
 import { NodeAttempt } from './node-attempt.ts';
 import { listenOnAll, type NodeListener } from './node-listeners.ts';
 import { NodeWire } from './node-wire.ts';
+import { PortableDescriptors } from './portable-descriptors.ts';
 
 /** `R` is what the observer of flows reports. */
 export interface PortablePlaneOptions<R> extends DataPlaneOptions {
@@ -52,6 +53,7 @@ class PortablePlane<R> implements DataPlane {
   readonly #counters: Counters;
   readonly #reporting: Reporting<R>;
   #listeners: readonly NodeListener[] = [];
+  readonly #descriptors: PortableDescriptors;
   #flows: FlowTable<NodeAttempt> | null = null;
   #handed: HandedFlows | null = null;
   #policy: Policy;
@@ -62,6 +64,7 @@ class PortablePlane<R> implements DataPlane {
     this.#options = options;
     this.#policy = options.policy;
     this.flowLimit = options.flowLimit === 'auto' ? affordableFlows() : options.flowLimit;
+    this.#descriptors = new PortableDescriptors(options.onDescriptors);
     this.#counters = Counters.create(1, options.listeners.length);
     this.#reporting = new Reporting(options.reporter, nodeTimers, options.onReport);
   }
@@ -143,6 +146,7 @@ class PortablePlane<R> implements DataPlane {
     for (const { servers } of this.#listeners) for (const server of servers) server.close();
     this.#handed?.drain();
     const cut = await this.#ended(timeoutMs);
+    this.#descriptors.stop();
     this.#reporting.finish();
     return cut;
   }
@@ -172,7 +176,7 @@ class PortablePlane<R> implements DataPlane {
       socket.destroy();
       return;
     }
-    if (!this.#flows.admits(client, listener)) {
+    if (!this.#descriptors.admits() || !this.#flows.admits(client, listener)) {
       socket.resetAndDestroy();
       return;
     }

@@ -103,7 +103,9 @@ describe.skipIf(!isLinux)('Acceptor (Linux only)', () => {
     const fd = openListener(libc, ip('127.0.0.1'), 0);
     const { port } = localAddress(libc, fd);
     const accepted: string[] = [];
-    new Acceptor(lab.loop, fd, (_fd, client) => accepted.push(`${client.ip}:${client.port}`));
+    new Acceptor(lab.loop, fd, lab.descriptors(), (_fd, client) =>
+      accepted.push(`${client.ip}:${client.port}`),
+    );
     const clients = Array.from({ length: 100 }, () => lab.dial(port));
     lab.turn();
     expect(accepted.length).toBeLessThan(100);
@@ -118,7 +120,9 @@ describe.skipIf(!isLinux)('Acceptor (Linux only)', () => {
     const fd = openListener(libc, ip('127.0.0.1'), 0);
     const { port } = localAddress(libc, fd);
     const accepted: FarEnd[] = [];
-    const acceptor = new Acceptor(lab.loop, fd, near => accepted.push(new FarEnd(lab, near)));
+    const acceptor = new Acceptor(lab.loop, fd, lab.descriptors(), near =>
+      accepted.push(new FarEnd(lab, near)),
+    );
     const client = lab.dial(port);
     acceptor.close(false);
     acceptor.close(false);

@@ -1,3 +1,4 @@
+import { DescriptorGuard } from '../../../src/dataplane/epoll/descriptor-guard.ts';
 import * as c from '../../../src/dataplane/epoll/libc.ts';
 import { EventLoop } from '../../../src/dataplane/epoll/loop.ts';
 import { Socket } from '../../../src/dataplane/epoll/socket.ts';
@@ -83,6 +84,11 @@ export class Lab {
   /** A far end that connects to a listener of the test's own. */
   dial(port: number): FarEnd {
     return new FarEnd(this, this.#connectTo(port));
+  }
+
+  /** Descriptors enough for whatever a test accepts. */
+  descriptors(): DescriptorGuard {
+    return new DescriptorGuard(this.loop, 1_000_000, () => {});
   }
 
   /** Turns the loop, without ever sleeping, until `done`. Throws when it does not come to that. */
