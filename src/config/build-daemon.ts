@@ -41,6 +41,7 @@ export function buildDaemonConfig(
       flowsPerSource: limits.flowsPerSource,
       undecided: limits.undecided,
       undecidedPerSource: limits.undecidedPerSource,
+      lookupsPerSource: limits.lookupsPerSource,
       helloTimeoutMs: limits.helloTimeout,
       helloBytes: limits.helloBytes,
       dialTimeoutMs: limits.dialTimeout,

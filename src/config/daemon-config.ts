@@ -48,6 +48,8 @@ export interface Limits {
   /** Connections whose opening is awaited; 0: no limit. */
   readonly undecided: number;
   readonly undecidedPerSource: number;
+  /** New names a second; 0: no limit. */
+  readonly lookupsPerSource: number;
   readonly helloTimeoutMs: number;
   readonly helloBytes: number;
   readonly dialTimeoutMs: number;

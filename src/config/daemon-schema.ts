@@ -84,6 +84,11 @@ const limits = z.strictObject({
   undecidedPerSource: count(0)
     .default(128)
     .describe('The same of one source address. Raise it where one address stands for many clients.'),
+  lookupsPerSource: count(0)
+    .default(100)
+    .describe(
+      "New names a second that one source may have looked up, ten seconds' worth at once; 0: no limit.",
+    ),
   helloTimeout: duration('5s').prefault('5s').describe('From accept to a whole ClientHello or request head.'),
   helloBytes: size('64KiB').prefault('64KiB').describe('The largest ClientHello, 1KiB to 1MiB.'),
   dialTimeout: duration('10s').prefault('10s').describe('For one upstream, all its addresses together.'),

@@ -197,6 +197,7 @@ function socksReply(reason: Reason): Socks5Reply {
     case 'source_limit':
     case 'undecided_source_limit':
     case 'undecided_limit':
+    case 'dns_limit':
       return 'general-failure';
     default:
       return 'not-allowed';

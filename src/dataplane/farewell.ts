@@ -24,6 +24,7 @@ function alertDescription(reason: Reason): number {
     case 'source_limit':
     case 'undecided_source_limit':
     case 'undecided_limit':
+    case 'dns_limit':
       return INTERNAL_ERROR;
     default:
       return ACCESS_DENIED;
@@ -67,6 +68,7 @@ export function httpStatus(reason: Reason): { status: string; error: string } {
     case 'source_limit':
     case 'undecided_source_limit':
     case 'undecided_limit':
+    case 'dns_limit':
       return { status: '503 Service Unavailable', error: 'connection_limit_reached' };
     case 'destination_forbidden':
       return { status: '403 Forbidden', error: 'destination_ip_prohibited' };

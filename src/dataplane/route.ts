@@ -1,5 +1,5 @@
 import type { IpAddress } from '../policy/address.ts';
-import type { ResolvedAddress } from '../resolve/resolver.ts';
+import type { Resolution, ResolvedAddress } from '../resolve/resolver.ts';
 import { chooseDestination } from './destination.ts';
 import type { FlowRecorder } from './flow-recorder.ts';
 import type { Judgement } from './judgement.ts';
@@ -38,14 +38,16 @@ export function findRoute(
     return compareFirst(options, () => found(guarded(options, [candidate])));
   }
   if (record.hostname === null) return found(null);
-  world.resolver.resolve(record.hostname, resolution => {
+  const resolved = (resolution: Resolution) => {
     if (resolution.ok) {
       compare(options, resolution.addresses);
       return found(guarded(options, resolution.addresses));
     }
-    judgement.giveUp('unresolvable');
+    if (resolution.failure === 'limited') judgement.forbid('dns_limit', 'DENIED');
+    else judgement.giveUp('unresolvable');
     found(null);
-  });
+  };
+  world.resolver.resolve(record.hostname, resolved, record.client.ip);
 }
 
 /** The client's own choice of address, where that is the one to dial. */
@@ -68,10 +70,11 @@ function compareFirst(options: RouteOptions, next: () => void): void {
     next();
   };
   const patience = world.timers.after(COMPARE_MS, goOn);
-  world.resolver.resolve(hostname, resolution => {
+  const resolved = (resolution: Resolution) => {
     if (resolution.ok && !isCompared) compare(options, resolution.addresses);
     goOn();
-  });
+  };
+  world.resolver.resolve(hostname, resolved, record.client.ip);
 }
 
 /** Notes whether the client's own choice is among the addresses of the name it gave. */

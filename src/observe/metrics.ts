@@ -54,13 +54,21 @@ const DIAL_FAILURES = [
 ] as const satisfies readonly DialFailure[];
 /** A hundred samples a second, as is usual, would wake an idle daemon a hundred times. Event loop lags are no less than this. */
 const LAG_SAMPLING_MS = 50;
-const LIMITS = ['flows', 'flowsPerSource', 'undecided', 'undecidedPerSource', 'descriptors'] as const;
+const LIMITS = [
+  'flows',
+  'flowsPerSource',
+  'undecided',
+  'undecidedPerSource',
+  'lookupsPerSource',
+  'descriptors',
+] as const;
 /** The limits that show in decisions, and are counted from them. */
 const LIMIT_OF: Partial<Record<Reason, Limit>> = {
   flow_limit: 'flows',
   source_limit: 'flowsPerSource',
   undecided_limit: 'undecided',
   undecided_source_limit: 'undecidedPerSource',
+  dns_limit: 'lookupsPerSource',
 };
 
 /**

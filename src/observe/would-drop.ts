@@ -21,6 +21,7 @@ const EITHER_MODE = [
   'flow_limit',
   'undecided_source_limit',
   'undecided_limit',
+  'dns_limit',
 ] as const satisfies readonly Reason[];
 /** What speaks against a flow whatever the rules say. */
 const GUARDS = [

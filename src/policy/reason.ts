@@ -24,6 +24,8 @@ export const REASONS = {
   flow_limit: 'limits.flows open flows were reached',
   undecided_source_limit:
     'the source already has limits.undecidedPerSource connections whose hello or request has not come',
+  dns_limit:
+    'the source asks for new names faster than limits.lookupsPerSource allows, or too many of its lookups wait',
   undecided_limit: 'there are limits.undecided connections whose hello or request has not come',
 } as const;
 

@@ -1,3 +1,4 @@
+import type { IpAddress } from '../policy/address.ts';
 import type { Hostname } from '../policy/hostname.ts';
 import { LruMap } from './lru-map.ts';
 import type { Resolution, Resolver } from './resolver.ts';
@@ -9,12 +10,12 @@ export interface CachingResolverOptions {
   readonly now: () => number;
   /** Names kept, the least recently asked for going first. Default 10 000. */
   readonly maxEntries?: number;
-  /** Names asked for upstream at one time; one more is `unreachable` at once (each holds a socket). Default 1 024. */
+  /** Names asked for upstream at one time; one more is `limited` at once. Default 1 024. */
   readonly maxPending?: number;
 }
 
 /**
- * Keeps every resolution, failures too, until its `expiresMs`, and asks the upstream once for a name however
+ * Keeps every resolution, failures too, until its `expiresMs`, and asks the upstream once for a name and source however
  * many ask meanwhile. Both tables are bounded, so random names cost their lookup and nothing lasting. No timers
  * and no platform: the main thread puts it over DNS, each data plane worker over a message port.
  */
@@ -23,7 +24,8 @@ export class CachingResolver implements Resolver {
   readonly #now: () => number;
   readonly #maxPending: number;
   readonly #entries: LruMap<Hostname, Resolution>;
-  readonly #pending = new Map<Hostname, Done[]>();
+  /** By hostname and, where one is told, source. */
+  readonly #pending = new Map<string, Done[]>();
 
   constructor(upstream: Resolver, { now, maxEntries = 10_000, maxPending = 1_024 }: CachingResolverOptions) {
     this.#upstream = upstream;
@@ -37,23 +39,30 @@ export class CachingResolver implements Resolver {
     return this.#entries.size;
   }
 
-  resolve(hostname: Hostname, done: Done): void {
+  /** Whether a resolution is known, or awaited already. */
+  hasOrAwaits(hostname: Hostname): boolean {
+    return this.#fresh(hostname) !== undefined || this.#pending.has(hostname);
+  }
+
+  resolve(hostname: Hostname, done: Done, source?: IpAddress): void {
     const cached = this.#fresh(hostname);
     if (cached !== undefined) {
       done(cached);
       return;
     }
-    const waiting = this.#pending.get(hostname);
+    // What one source waits for may take its turn behind much else of that source.
+    const question = source === undefined ? hostname : `${hostname} ${source}`;
+    const waiting = this.#pending.get(question);
     if (waiting !== undefined) {
       waiting.push(done);
       return;
     }
     if (this.#pending.size >= this.#maxPending) {
-      done({ ok: false, failure: 'unreachable', expiresMs: this.#now() });
+      done({ ok: false, failure: 'limited', expiresMs: this.#now() });
       return;
     }
-    this.#pending.set(hostname, [done]);
-    this.#upstream.resolve(hostname, resolution => this.#settle(hostname, resolution));
+    this.#pending.set(question, [done]);
+    this.#upstream.resolve(hostname, resolution => this.#settle(hostname, question, resolution), source);
   }
 
   #fresh(hostname: Hostname): Resolution | undefined {
@@ -61,9 +70,9 @@ export class CachingResolver implements Resolver {
     return entry !== undefined && entry.expiresMs > this.#now() ? entry : undefined;
   }
 
-  #settle(hostname: Hostname, resolution: Resolution): void {
-    const waiting = this.#pending.get(hostname) ?? [];
-    this.#pending.delete(hostname);
+  #settle(hostname: Hostname, question: string, resolution: Resolution): void {
+    const waiting = this.#pending.get(question) ?? [];
+    this.#pending.delete(question);
     if (resolution.expiresMs > this.#now()) this.#entries.set(hostname, resolution);
     for (const done of waiting) done(resolution);
   }

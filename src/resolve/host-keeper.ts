@@ -118,7 +118,7 @@ export class HostKeeper {
   #take(host: KeptHost, resolution: Resolution): boolean {
     const nowMs = this.#options.now();
     host.dueMs = Math.max(resolution.expiresMs, nowMs + this.#limits.minIntervalMs);
-    host.isUnreachable = !resolution.ok && resolution.failure === 'unreachable';
+    host.isUnreachable = !resolution.ok && resolution.failure !== 'unknown';
     if (!resolution.ok) return false;
     let isNew = false;
     for (const { ip, guard } of resolution.addresses) {

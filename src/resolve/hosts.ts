@@ -29,10 +29,10 @@ export class StaticHosts implements Resolver {
     this.#now = now;
   }
 
-  resolve(hostname: Hostname, done: (resolution: Resolution) => void): void {
+  resolve(hostname: Hostname, done: (resolution: Resolution) => void, source?: IpAddress): void {
     const addresses = this.#addresses.get(hostname);
     if (addresses === undefined) {
-      this.#next.resolve(hostname, done);
+      this.#next.resolve(hostname, done, source);
       return;
     }
     const expiresMs = this.#now() + STATIC_TTL_MS;

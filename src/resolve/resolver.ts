@@ -9,8 +9,8 @@ export interface ResolvedAddress {
   readonly guard: GuardVerdict;
 }
 
-/** Why a name has no address. `unknown`: NXDOMAIN or no A/AAAA data; `unreachable`: servers failed, refused or timed out. */
-export type ResolveFailure = 'unknown' | 'unreachable';
+/** Why a name has no address. `unknown`: NXDOMAIN or no A/AAAA data; `unreachable`: servers failed, refused or timed out; `limited`: too much was asked. */
+export type ResolveFailure = 'unknown' | 'unreachable' | 'limited';
 
 /** `addresses` is never empty and holds both families, in the order to dial. Times are epoch milliseconds. */
 export type Resolution =
@@ -22,5 +22,6 @@ export type Resolution =
  * (a cache hit); callbacks rather than promises, because a data plane worker never returns to the event loop.
  */
 export interface Resolver {
-  resolve(hostname: Hostname, done: (resolution: Resolution) => void): void;
+  /** `source`: the client that asks; absent: the daemon itself. */
+  resolve(hostname: Hostname, done: (resolution: Resolution) => void, source?: IpAddress): void;
 }

@@ -36,6 +36,7 @@ describe('the shipped configuration', () => {
           flowsPerSource: 0,
           undecided: 4_096,
           undecidedPerSource: 128,
+          lookupsPerSource: 100,
           helloTimeoutMs: 5000,
           helloBytes: 65_536,
           dialTimeoutMs: 10_000,

@@ -28,6 +28,7 @@ describe('before any flow', () => {
     'sallyport_limit_rejections_total{limit="flowsPerSource"} 0',
     'sallyport_limit_rejections_total{limit="undecided"} 0',
     'sallyport_limit_rejections_total{limit="undecidedPerSource"} 0',
+    'sallyport_limit_rejections_total{limit="lookupsPerSource"} 0',
     'sallyport_limit_rejections_total{limit="descriptors"} 0',
     'sallyport_sites 0',
     'sallyport_site_evictions_total 0',
@@ -98,6 +99,7 @@ test('limits are counted from decisions and from connections shed before one', a
     'sallyport_limit_rejections_total{limit="flowsPerSource"} 1',
     'sallyport_limit_rejections_total{limit="undecided"} 0',
     'sallyport_limit_rejections_total{limit="undecidedPerSource"} 0',
+    'sallyport_limit_rejections_total{limit="lookupsPerSource"} 0',
     'sallyport_limit_rejections_total{limit="descriptors"} 3',
   ]);
 });

@@ -113,13 +113,13 @@ describe('single flight', () => {
     expect(upstream.asked).toEqual(['a.example.com', 'b.example.com']);
   });
 
-  test('a name past the bound on open queries is unreachable at once and asked for again later', () => {
+  test('a name past the bound on open queries is refused at once and asked for again later', () => {
     const upstream = new HeldResolver();
     const cache = new CachingResolver(upstream, { now: () => 0, maxPending: 1 });
     const answers: Resolution[] = [];
     cache.resolve(hostname('a.example.com'), answer => answers.push(answer));
     cache.resolve(hostname('b.example.com'), answer => answers.push(answer));
-    expect(answers).toMatchObject([{ ok: false, failure: 'unreachable' }]);
+    expect(answers).toMatchObject([{ ok: false, failure: 'limited' }]);
     upstream.release(addressUntil(1));
     cache.resolve(hostname('b.example.com'), () => {});
     expect(upstream.asked).toEqual(['a.example.com', 'b.example.com']);

@@ -1,3 +1,4 @@
+import type { IpAddress } from '../../policy/address.ts';
 import type { Hostname } from '../../policy/hostname.ts';
 import type { Resolution, Resolver } from '../../resolve/resolver.ts';
 import type { DescriptorReport } from '../descriptors.ts';
@@ -45,10 +46,10 @@ export class Mailbox<R> implements EventHandler, Resolver {
     }
   }
 
-  resolve(hostname: Hostname, done: (resolution: Resolution) => void): void {
+  resolve(hostname: Hostname, done: (resolution: Resolution) => void, source?: IpAddress): void {
     const id = this.#nextQuestion++;
     this.#questions.set(id, done);
-    this.#pipe.send({ type: 'resolve', id, hostname });
+    this.#pipe.send({ type: 'resolve', id, hostname, source: source?.words ?? null });
   }
 
   /** Calls `done` when the main thread says that the flow is over. */

@@ -62,7 +62,13 @@ export type FromWorker<R> =
   /** The first message: the loop is set up and accepts. */
   | { readonly type: 'serving' }
   | { readonly type: 'report'; readonly report: R }
-  | { readonly type: 'resolve'; readonly id: number; readonly hostname: Hostname }
+  | {
+      readonly type: 'resolve';
+      readonly id: number;
+      readonly hostname: Hostname;
+      /** Who asks; null: the worker itself. */
+      readonly source: PlainAddress['words'] | null;
+    }
   /** The client speaks plain HTTP: the main thread's from now on. It answers `http-over`. */
   | { readonly type: 'http'; readonly id: number; readonly connection: PlainConnection }
   | { readonly type: 'descriptors'; readonly report: DescriptorReport }

@@ -26,6 +26,9 @@ import type { RelayContext } from './relay-context.ts';
 import { adopt } from './socket.ts';
 import { localAddress, originalDestination, resetOnClose, type SocketAddress } from './sockets.ts';
 
+/** Names that a worker waits for at one time. */
+const MAX_QUESTIONS = 16_384;
+
 /** One data plane thread: accepts on its own listening sockets and serves its own flows. */
 export class WorkerLoop<R> {
   readonly #setup: WorkerSetup;
@@ -73,7 +76,11 @@ export class WorkerLoop<R> {
     this.#reporting = new Reporting(reporter, this.#loop.timers, report => this.#mailbox.report(report));
     this.#world = {
       settings: setup.settings,
-      resolver: new CachingResolver(this.#mailbox, { now: () => this.#loop.epochMs }),
+      resolver: new CachingResolver(this.#mailbox, {
+        now: () => this.#loop.epochMs,
+        // The main thread has the say: this bounds memory only.
+        maxPending: MAX_QUESTIONS,
+      }),
       guard: makeGuard(setup.guard, setup.ownListeners),
       clock: this.#loop,
       timers: this.#loop.timers,

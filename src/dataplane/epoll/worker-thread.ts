@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { IpAddress } from '../../policy/address.ts';
 import type { Resolver } from '../../resolve/resolver.ts';
 import type { DescriptorReport } from '../descriptors.ts';
 import type { MainFlows } from './main-flows.ts';
@@ -95,8 +96,10 @@ export class WorkerThread<R> {
       case 'report':
         return onReport(message.report);
       case 'resolve':
-        return resolver.resolve(message.hostname, resolution =>
-          this.tell({ type: 'resolved', id: message.id, resolution: toPlain(resolution) }),
+        return resolver.resolve(
+          message.hostname,
+          resolution => this.tell({ type: 'resolved', id: message.id, resolution: toPlain(resolution) }),
+          message.source === null ? undefined : IpAddress.fromWords(...message.source),
         );
       case 'http':
         return this.#serve(message.id, message.connection);

@@ -1,7 +1,7 @@
 import type { IpAddress } from '../../policy/address.ts';
 import type { Decision } from '../../policy/decision.ts';
 import type { Hostname } from '../../policy/hostname.ts';
-import type { ResolvedAddress } from '../../resolve/resolver.ts';
+import type { Resolution, ResolvedAddress } from '../../resolve/resolver.ts';
 import { chooseDestination } from '../destination.ts';
 import { Judgement } from '../judgement.ts';
 import type { HttpOrigin, HttpWorld } from './http-world.ts';
@@ -57,9 +57,10 @@ export class HostJudge {
     if (chosen !== null) return this.#guard([{ ip: chosen, guard: this.#world.guard.judge(chosen) }]);
     const { hostname } = this.#asked;
     if (hostname === null) return this.#denied();
-    const addresses = await this.#resolve(hostname);
-    if (addresses !== null) return this.#guard(addresses);
-    this.#judgement.giveUp('unresolvable');
+    const resolution = await this.#resolve(hostname);
+    if (resolution.ok) return this.#guard(resolution.addresses);
+    if (resolution.failure === 'limited') this.#judgement.forbid('dns_limit', 'DENIED');
+    else this.#judgement.giveUp('unresolvable');
     return this.#denied();
   }
 
@@ -70,12 +71,8 @@ export class HostJudge {
     return listener.kind === 'transparent' ? (originalDestination?.ip ?? null) : this.#asked.address;
   }
 
-  #resolve(hostname: Hostname): Promise<readonly ResolvedAddress[] | null> {
-    return new Promise(done => {
-      this.#world.resolver.resolve(hostname, resolution => {
-        done(resolution.ok ? resolution.addresses : null);
-      });
-    });
+  #resolve(hostname: Hostname): Promise<Resolution> {
+    return new Promise(done => this.#world.resolver.resolve(hostname, done, this.#origin.client.ip));
   }
 
   #guard(resolved: readonly ResolvedAddress[]): HostVerdict {
