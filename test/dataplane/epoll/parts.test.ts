@@ -138,12 +138,14 @@ describe.skipIf(!isLinux)('Acceptor (Linux only)', () => {
     const fd = openListener(libc, ip('127.0.0.1'), 0);
     const { port } = localAddress(libc, fd);
     const accepted: number[] = [];
-    const first = new Acceptor(lab.loop, libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), near => accepted.push(near));
+    const first = new Acceptor(lab.loop, libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), lab.descriptors(), near =>
+      accepted.push(near),
+    );
     lab.dial(port);
     first.close(true);
     lab.settle();
     expect(accepted).toHaveLength(0);
-    new Acceptor(lab.loop, fd, near => accepted.push(near));
+    new Acceptor(lab.loop, fd, lab.descriptors(), near => accepted.push(near));
     lab.turnUntil(() => accepted.length === 1);
   });
 });
