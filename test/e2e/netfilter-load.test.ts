@@ -32,6 +32,51 @@ function writeConfigIn(name: string, ...keys: [object, object?]): string {
   return writeConfig(mkdtempSync(join(directory, name)), { ...listener }, { ...netfilterKeys });
 }
 
+/** The same by tproxy, which needs policy routing as well: only the script loads all of it. */
+const TPROXY_VARIANTS: readonly [string, string, readonly string[]][] = [
+  ['tproxy', writeConfigIn('t', { intercept: 'tproxy' }), []],
+  [
+    'tproxy of IPv6 alone, strict',
+    writeConfigIn('u', { intercept: 'tproxy', address: '[2001:db8::1]:15443' }),
+    ['--strict'],
+  ],
+];
+
+describeInLab(
+  'the script of sallyport netfilter',
+  suite => {
+    describe.each(TPROXY_VARIANTS)('with %s', (_, config, options) => {
+      const script = [...options, '--format', 'script'];
+
+      it('loads, twice with the same result, and is removed without residue, also when it is not there', async () => {
+        const { lab } = suite;
+        const before = await residue(lab);
+        await loadNetfilter(lab, config, script, 'sh');
+        const once = await residue(lab);
+        expect(once).toMatch(/fwmark 0x2000\/0x2000 lookup 8192/);
+        await loadNetfilter(lab, config, script, 'sh');
+        expect(await residue(lab)).toBe(once);
+        const { code, stdout } = await netfilter(lab, config, '--check', ...options);
+        expect(code, stdout).toBe(0);
+        for (let i = 0; i < 2; i++) {
+          await loadNetfilter(lab, config, ['--remove', '--format', 'script'], 'sh');
+          expect(await residue(lab)).toBe(before);
+        }
+      });
+
+      it('is not there when nft alone has read the rules, says the check', async () => {
+        const { lab } = suite;
+        await loadNetfilter(lab, config, options);
+        const { code, stdout } = await netfilter(lab, config, '--check', ...options);
+        await loadNetfilter(lab, config, ['--remove', '--format', 'script'], 'sh');
+        expect(code).toBe(1);
+        expect(stdout).toMatch(/^ok {3}table inet sallyport: [\s\S]*^fail ip -6 rule: .*--format script/m);
+      });
+    });
+  },
+  NO_RULES,
+);
+
 describeInLab(
   'the ruleset of sallyport netfilter',
   suite => {
