@@ -1,13 +1,14 @@
 import { FAMILIES, type Family } from './addresses.ts';
 import type { Intercept } from './gateway-config.ts';
 import type { Chapter, Row } from './row.ts';
-import { pastRows, strictRows } from './rows/datagrams.ts';
 import { loadLocalRow, localRows, ownTrafficRows } from './rows/gateway-itself.ts';
-import { postgresRows, sshRows } from './rows/nameless.ts';
 import { httpRows, tlsRows } from './rows/names.ts';
 import { outageRows, startRow, stopRow } from './rows/outage.ts';
+import { pastRows, strictRows } from './rows/past.ts';
+import { postgresRows } from './rows/postgres.ts';
 import { loadedRow, nothingPastRow, plainRow, removedRow, strictRow } from './rows/ruleset.ts';
 import { sourceRows } from './rows/sources.ts';
+import { sshRows } from './rows/ssh.ts';
 
 /** All that is tried in a lab, in order: later chapters change what earlier ones have used. */
 export function chapters(intercept: Intercept): Chapter[] {
