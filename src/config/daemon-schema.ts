@@ -52,7 +52,7 @@ const transparent = z
     intercept: z
       .enum(['redirect', 'tproxy'])
       .describe(
-        'How traffic is sent here: an nftables or iptables REDIRECT, or TPROXY, which needs CAP_NET_ADMIN and policy routing.',
+        'How traffic is sent here: an nftables or iptables REDIRECT, or TPROXY, which needs CAP_NET_RAW and policy routing.',
       ),
     sourceAddress: z
       .enum(['own', 'keep'])

@@ -86,6 +86,7 @@ const LISTEN_CAUSES: Readonly<Record<string, string>> = {
   EADDRINUSE:
     'address already in use (stop the process that listens there, change this address, or take over from a running sallyport by run --take-over)',
   EADDRNOTAVAIL: 'no such address on this host (use one of its own, 0.0.0.0 or [::])',
-  EPERM: 'not permitted (intercept: tproxy needs CAP_NET_ADMIN: grant it, or write intercept: redirect)',
+  EPERM:
+    'not permitted (intercept: tproxy needs CAP_NET_RAW or CAP_NET_ADMIN: grant one, or write intercept: redirect)',
   EACCES: 'permission denied (ports below 1024 need CAP_NET_BIND_SERVICE: use a higher one)',
 };

@@ -3,7 +3,7 @@ import type { Intercept } from './gateway-config.ts';
 import type { Chapter, Row } from './row.ts';
 import { loadLocalRow, localRows, ownTrafficRows } from './rows/gateway-itself.ts';
 import { httpRows, tlsRows } from './rows/names.ts';
-import { outageRows, startRow, stopRow } from './rows/outage.ts';
+import { outageRows, startRow, stopRow, withoutCapabilityRow } from './rows/outage.ts';
 import { pastRows, strictRows } from './rows/past.ts';
 import { postgresRows } from './rows/postgres.ts';
 import { loadedRow, nothingPastRow, plainRow, removedRow, strictRow } from './rows/ruleset.ts';
@@ -22,7 +22,7 @@ export function chapters(intercept: Intercept): Chapter[] {
     { title: 'Sources', rows: inBoth(sourceRows) },
     { title: "The gateway's own traffic", rows: ownTraffic(intercept) },
     { title: 'Strict', rows: [strictRow, ...inBoth(strictRows), plainRow] },
-    { title: 'The daemon stops', rows: [stopRow, ...inBoth(outageRows), startRow, ...inBoth(backRows)] },
+    { title: 'The daemon stops', rows: outage(intercept) },
     { title: 'The outside', rows: [nothingPastRow] },
     { title: 'The ruleset is removed', rows: [removedRow] },
   ];
@@ -35,6 +35,11 @@ function inBoth(rows: (family: Family) => readonly Row[]): Row[] {
 function ownTraffic(intercept: Intercept): Row[] {
   const local = intercept === 'redirect' ? [...inBoth(localRows), plainRow] : [];
   return [...inBoth(ownTrafficRows), loadLocalRow(intercept), ...local];
+}
+
+function outage(intercept: Intercept): Row[] {
+  const unable = intercept === 'tproxy' ? [withoutCapabilityRow] : [];
+  return [stopRow, ...inBoth(outageRows), ...unable, startRow, ...inBoth(backRows)];
 }
 
 /** TLS to an allowed name, as before. */

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { FAMILIES, type Family, V4 } from './addresses.ts';
 
 export type Intercept = 'redirect' | 'tproxy';
@@ -30,6 +32,14 @@ export function labConfig(intercept: Intercept, user: number): Readonly<Record<s
     log: { fold: '0s' },
     limits: { drainTimeout: '1s' },
   };
+}
+
+/** What the units in the directory of the gateway guide give to the daemon. */
+export function unitCapabilities(guide: string, intercept: Intercept): string[] {
+  const unit = intercept === 'tproxy' ? 'tproxy.conf' : 'sallyport.service';
+  const value = /^AmbientCapabilities=(.*)$/m.exec(readFileSync(join(guide, unit), 'utf8'))?.[1];
+  if (value === undefined) throw new Error(`${unit} says nothing of capabilities`);
+  return value.split(' ').filter(Boolean);
 }
 
 /** policy.yaml of the lab's gateway. */

@@ -15,7 +15,7 @@ export interface LabDaemonOptions {
   readonly directory: string;
   /** Whom it runs as. */
   readonly uid: number;
-  /** As CapabilityBoundingSet and AmbientCapabilities of a unit have them: `CAP_NET_ADMIN`, say. */
+  /** As CapabilityBoundingSet and AmbientCapabilities of a unit have them: `CAP_NET_RAW`, say. */
   readonly capabilities: readonly string[];
   readonly config: Readonly<Record<string, unknown>>;
   readonly policy: Readonly<Record<string, unknown>>;
@@ -59,6 +59,14 @@ export class LabDaemon {
       ],
       isReady: line => parse(line)?.event === 'ready',
     });
+  }
+
+  /** Runs it without any capability, to its end; gives back what it complains of. */
+  async startWithoutCapabilities(): Promise<string> {
+    const { rooms, main, uid } = this.#options;
+    const command = [...asUser(uid, []), process.execPath, main, 'run', '-c', this.configPath];
+    const { code, stdout, stderr } = await rooms.run('gateway', 'setpriv', command);
+    return `exit ${code}: ${stderr || stdout}`.trim();
   }
 
   async stop(): Promise<void> {

@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 import { at, FAMILIES, type Family, ROOMS, type Room, V4, ZONE } from './addresses.ts';
 import { Client } from './client.ts';
 import { labDirectory, makeDirectory, markKept, removeFiles, setResolver } from './directory.ts';
-import { type Intercept, labConfig, labPolicy } from './gateway-config.ts';
+import { type Intercept, labConfig, labPolicy, unitCapabilities } from './gateway-config.ts';
 import { LabDaemon } from './lab-daemon.ts';
 import { OutsideWatch } from './outside-watch.ts';
 import { findPostgres, startPostgres } from './postgres.ts';
@@ -75,8 +75,7 @@ export class Town {
       main: join(root, 'dist/main.js'),
       directory: this.directory,
       uid: OWN_UID,
-      // As the gateway guide has it in the unit.
-      capabilities: intercept === 'tproxy' ? ['CAP_NET_ADMIN'] : [],
+      capabilities: unitCapabilities(join(root, 'config/deploy/gateway'), intercept),
       config: labConfig(intercept, OWN_UID),
       policy: labPolicy(),
     });

@@ -51,7 +51,7 @@ export function decodeSocketAddress(bytes: Buffer): SocketAddress {
 /**
  * Opens a non-blocking listening socket with SO_REUSEPORT, so that every worker has its own accept queue. Accepted
  * sockets inherit TCP_NODELAY and keepalive. `transparent`: it takes connections to any address, as TPROXY leads them
- * here, which needs CAP_NET_ADMIN. Throws SystemCallError.
+ * here, which needs CAP_NET_RAW or CAP_NET_ADMIN. Throws SystemCallError.
  */
 export function openListener(libc: Libc, ip: IpAddress, port: number, transparent = false): number {
   const fd = openBound(libc, ip, port, { transparent, shared: true });
@@ -172,7 +172,7 @@ export function resetOnClose(libc: Libc, fd: number): void {
 
 /**
  * Gives a socket that is going to connect an address of somebody else's, on a port that the kernel picks. Needs
- * CAP_NET_ADMIN, and routes that lead the answers back here. False when the kernel refuses.
+ * CAP_NET_RAW or CAP_NET_ADMIN, and routes that lead the answers back here. False when the kernel refuses.
  */
 export function bindAs(libc: Libc, fd: number, ip: IpAddress): boolean {
   const address = Buffer.alloc(SOCKADDR_IN6_BYTES);

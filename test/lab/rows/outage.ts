@@ -47,6 +47,13 @@ export const stopRow: Row = {
   decisions: [],
 };
 
+export const withoutCapabilityRow: Row = {
+  tried: 'the daemon is started without the capability of tproxy.conf',
+  act: ({ daemon }) => daemon.startWithoutCapabilities(),
+  happens: /^exit 1: .*tproxy needs CAP_NET_RAW/,
+  decisions: [],
+};
+
 export const startRow: Row = {
   tried: 'the daemon is started again',
   act: town => town.startDaemon().then(() => 'ready'),
