@@ -42,6 +42,7 @@ import { planInThread } from './edit-planner.ts';
 import { formatEndpoint, toEndpoint } from './endpoint.ts';
 import { makeResolver } from './make-resolver.ts';
 import { PolicyEditor } from './policy-editor.ts';
+import { PolicyEnds } from './policy-ends.ts';
 import type { PolicyLoader } from './policy-loader.ts';
 import { PolicyStore } from './policy-store.ts';
 import { startDataPlane } from './select-plane.ts';
@@ -73,6 +74,7 @@ export class Daemon implements DaemonApi {
   readonly #discovery: DiscoveryService;
   readonly #loader: PolicyLoader;
   readonly #policies: PolicyStore;
+  readonly #policyEnds: PolicyEnds;
   readonly #hints: Hints;
   readonly #resolver: Resolver;
   readonly #tcpNames: TcpNames;
@@ -115,6 +117,12 @@ export class Daemon implements DaemonApi {
         void this.#tellHints(presets);
         void this.#discovery.followRules();
       },
+    });
+    this.#policyEnds = new PolicyEnds({
+      policy: () => this.#policies.policy,
+      log: this.log,
+      // The planes hold open flows against it as against a new one.
+      onEnd: () => this.#plane?.setPolicy(this.#policies.policy),
     });
     this.#discovery = new DiscoveryService(config.sites, this.log, () => this.#policies.policy);
     this.#resolver = makeResolver(config);
@@ -165,6 +173,7 @@ export class Daemon implements DaemonApi {
       onChange: async () => (await this.reload('file')).result !== 'failure',
     });
     this.#admin ??= await this.#surroundings.succeed(openAdmin);
+    this.#policyEnds.start();
     this.#state = 'ready';
     this.#sayReady(plane);
     void this.#tellHints(this.#presets);
@@ -205,6 +214,7 @@ export class Daemon implements DaemonApi {
     const drained = this.#plane?.drain(timeoutMs, this.#hasSuccessor);
     await this.#loader.close();
     await this.#watcher?.close();
+    this.#policyEnds.stop();
     this.#tcpNames.stop();
     const cut = (await drained) ?? 0;
     await this.#discovery.close();

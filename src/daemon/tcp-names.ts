@@ -14,7 +14,7 @@ export class TcpNames {
   constructor(resolver: Resolver) {
     this.#keeper = new HostKeeper({
       resolver,
-      now: Date.now,
+      now: () => performance.now(),
       after: (delayMs, fire) => {
         const timer = setTimeout(fire, delayMs).unref();
         return () => clearTimeout(timer);

@@ -123,6 +123,21 @@ export class Policy {
     return this.#modeOfBlock(0, nowMs);
   }
 
+  /** The first moment after `afterMs` when the policy says something else by itself; Infinity for never. */
+  nextEndMs(afterMs: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const endMs of this.#sections.times) if (endMs > afterMs && endMs < next) next = endMs;
+    return next;
+  }
+
+  /** The names of the rules whose `until` lies after one moment, and not after another. */
+  rulesEnded(afterMs: number, nowMs: number): string[] {
+    const names: string[] = [];
+    for (const [at, endMs] of this.#sections.times.entries())
+      if (at > 0 && endMs > afterMs && endMs <= nowMs) names.push(this.ruleName(at - 1));
+    return names;
+  }
+
   /** A number that two sources share only if no rule and no group tells them apart. */
   sourceClass(source: IpAddress): number {
     return this.#sources.blockOf(source);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Status } from '../../src/admin/daemon-api.ts';
 import { buildClientHello } from '../support/client-hello.ts';
 import type { LogLine, TestDaemon } from '../support/daemon.ts';
 import { allowedExample, startEgress } from '../support/egress.ts';
@@ -12,6 +13,11 @@ import { Upstream } from '../support/upstream.ts';
 const hello = buildClientHello();
 const answer = buildServerHello();
 const isReloaded = (line: LogLine) => line.event === 'reload' && line.result === 'success';
+
+async function sha256(daemon: TestDaemon): Promise<string> {
+  const status = (await (await fetch(`${daemon.admin}/api/v1/status`)).json()) as Status;
+  return status.policy.sha256;
+}
 
 describePlanes('open flows when the policy changes', dataplane => {
   const scope = new Scope();
@@ -69,6 +75,27 @@ describePlanes('open flows when the policy changes', dataplane => {
     const { decision, close } = await daemon.flow(port);
     expect(decision).toMatchObject({ state: 'NO_MATCH', action: 'deny', reason: 'not_allowed' });
     expect(close).toMatchObject({ end: 'policy_changed' });
+  });
+
+  it('close: what is denied once observeUntil has passed is cut, and the mode is said', async () => {
+    const daemon = await start('close');
+    const observing = (observeUntil: string) => ({ mode: 'observe', observeUntil, rules: [] });
+    await change(daemon, observing('2100-01-01'));
+    const client = await openFlow(daemon);
+    const port = client.socket.localPort;
+    const soon = new Date(Math.ceil(Date.now() / 1_000 + 2) * 1_000);
+    await change(daemon, observing(soon.toISOString()));
+    expect(
+      await daemon.metric('sallyport_policy_info', `{sha256="${await sha256(daemon)}",mode="observe"}`),
+    ).toBe(1);
+    const said = await daemon.line(line => line.event === 'mode');
+    expect(said).toMatchObject({ level: 'warn', mode: 'enforce' });
+    expect(await client.end()).toBe('reset');
+    const { decision, close } = await daemon.flow(port);
+    expect([decision.action, close.end]).toEqual(['would-deny', 'policy_changed']);
+    expect(
+      await daemon.metric('sallyport_policy_info', `{sha256="${await sha256(daemon)}",mode="enforce"}`),
+    ).toBe(1);
   });
 
   const kept: readonly [string, 'keep' | 'close', (port: number) => Readonly<Record<string, unknown>>][] = [
