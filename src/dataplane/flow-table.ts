@@ -1,5 +1,5 @@
 import type { Counters, WorkerCounters } from './counters.ts';
-import { isDeniedNow } from './denied-now.ts';
+import { objectionNow } from './denied-now.ts';
 import type { Attempt } from './dial.ts';
 import type { FlowEnd } from './events.ts';
 import { Flow, type Unjudged } from './flow.ts';
@@ -112,9 +112,8 @@ export class FlowTable<A extends Attempt> {
     const { clock, policy, timers } = world;
     for (const [wire, record] of open.slice(0, CHECKED_AT_ONCE)) {
       const isJudged = record.isDecided || record.hostname !== null;
-      if (isJudged && this.#open.has(wire) && isDeniedNow(policy(), world, record, clock.epochMs)) {
-        wire.abandon('policy_changed');
-      }
+      if (!isJudged || !this.#open.has(wire)) continue;
+      if (objectionNow(policy(), world, record, clock.epochMs) !== null) wire.abandon('policy_changed');
     }
     const rest = open.slice(CHECKED_AT_ONCE);
     if (rest.length > 0) timers.after(1, () => this.#closeDenied(rest));

@@ -12,6 +12,7 @@ import {
 } from '../sniff/postgres.ts';
 import type { ClientHello } from '../tls-sni/index.ts';
 import { type ClientRequest, RequestReader } from './client-request.ts';
+import { objectionNow } from './denied-now.ts';
 import type { Attempt } from './dial.ts';
 import type { DialFailure, FlowEnd } from './events.ts';
 import { FlowRecorder } from './flow-recorder.ts';
@@ -167,7 +168,9 @@ export class Flow<A extends Attempt> {
 
   #judgeAnew(): void {
     const { hostname, dstPort } = this.record;
-    this.#judgement.judgeAnew(hostname, dstPort, this.#isTcp ? this.#world.tcpAddresses() : null);
+    const world = this.#world;
+    const objection = objectionNow(world.policy(), world, this.record, world.clock.epochMs);
+    this.#judgement.judgeAnew(hostname, dstPort, this.#isTcp ? world.tcpAddresses() : null, objection);
   }
 
   /** Whether a tcp rule speaks of where a transparent flow is going, which is known before anything is said. */

@@ -6,7 +6,7 @@ import type { Reason } from '../policy/reason.ts';
 import type { Clock } from './clock.ts';
 
 /** What speaks against a flow, and what that makes of its state. */
-interface Objection {
+export interface Objection {
   readonly state: State;
   readonly reason: Reason;
 }
@@ -108,12 +108,21 @@ export class Judgement {
     return candidates;
   }
 
-  /** Judges anew under the policy in force now, in place of all that was said before. `tcp`: by rules of either kind. */
-  judgeAnew(hostname: Hostname | null, port: number, tcp: KnownAddresses | null): void {
+  /**
+   * Judges anew under the policy in force now, in place of all that was said before. `tcp`: by rules of either kind.
+   * `objection`: what else that policy says against the flow.
+   */
+  judgeAnew(
+    hostname: Hostname | null,
+    port: number,
+    tcp: KnownAddresses | null,
+    objection: Objection | null,
+  ): void {
     this.#policy = null;
     this.#objection = null;
     if (tcp === null) this.judge(hostname, port);
     else this.judgeRequest(hostname, null, port, tcp);
+    this.#objection ??= objection;
   }
 
   /**
