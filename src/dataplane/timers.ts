@@ -40,9 +40,8 @@ export class TimerQueue implements Timers {
     return next === Number.POSITIVE_INFINITY ? -1 : Math.max(0, Math.ceil(next - this.#now()));
   }
 
-  /** Fires everything that is due. */
-  fireDue(): void {
-    const now = this.#now();
+  /** Fires everything that is due, or was at a moment that is given. */
+  fireDue(now = this.#now()): void {
     for (const queue of this.#queues.values()) queue.fireDue(now);
   }
 }
@@ -121,23 +120,48 @@ class QueuedTimer implements Timer {
   }
 }
 
-/** The same over the ordinary event loop. */
+/**
+ * The same over the ordinary event loop. What is due fires after whatever has arrived was read: when the thread stood
+ * still, timers come first in a turn of the loop, and would be for bytes that are there.
+ */
 export const nodeTimers: Timers = {
-  after(delayMs, fire) {
-    let isSet = true;
-    const handle = setTimeout(() => {
-      isSet = false;
-      fire();
-    }, delayMs);
-    return {
-      refresh: () => {
-        // Node's own refresh would set a fired timer again.
-        if (isSet) handle.refresh();
-      },
-      cancel: () => {
-        isSet = false;
-        clearTimeout(handle);
-      },
-    };
-  },
+  after: (delayMs, fire) => new NodeTimer(delayMs, fire),
 };
+
+class NodeTimer implements Timer {
+  readonly #fire: () => void;
+  readonly #timeout: NodeJS.Timeout;
+  #due: NodeJS.Immediate | null = null;
+  #isSet = true;
+
+  constructor(delayMs: number, fire: () => void) {
+    this.#fire = fire;
+    this.#timeout = setTimeout(() => {
+      this.#due = setImmediate(() => this.#expire());
+    }, delayMs);
+  }
+
+  refresh(): void {
+    // Node's own refresh would set a fired timer again.
+    if (!this.#isSet) return;
+    this.#notDue();
+    this.#timeout.refresh();
+  }
+
+  cancel(): void {
+    this.#isSet = false;
+    this.#notDue();
+    clearTimeout(this.#timeout);
+  }
+
+  #expire(): void {
+    this.#due = null;
+    this.#isSet = false;
+    this.#fire();
+  }
+
+  #notDue(): void {
+    if (this.#due !== null) clearImmediate(this.#due);
+    this.#due = null;
+  }
+}

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { nodeTimers, type Timer } from '../../src/dataplane/timers.ts';
+import { listenOn } from '../support/upstream.ts';
 import { FakeClock } from './support.ts';
 
 function clockWith(...delays: readonly number[]) {
@@ -161,6 +164,28 @@ describe('TimerQueue', () => {
   });
 });
 
+it('nodeTimers fires after what has arrived was read, also when the thread stood still meanwhile', async () => {
+  const server = createServer();
+  const port = await listenOn(server);
+  const arrived = once(server, 'connection');
+  const client = connect(port, '127.0.0.1');
+  const [[socket]] = await Promise.all([arrived, once(client, 'connect')]);
+  const happened: string[] = [];
+  const over = new Promise<void>(resolve => {
+    socket.on('data', () => happened.push('read'));
+    nodeTimers.after(5, () => {
+      happened.push('fired');
+      resolve();
+    });
+  });
+  client.write('in time');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  await over;
+  client.destroy();
+  server.close();
+  expect(happened).toEqual(['read', 'fired']);
+});
+
 describe('nodeTimers keeps the same contract', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
@@ -184,7 +209,7 @@ describe('nodeTimers keeps the same contract', () => {
     timer.refresh();
     vi.advanceTimersByTime(99);
     expect(fire).not.toHaveBeenCalled();
-    vi.advanceTimersByTime(1);
+    vi.advanceTimersByTime(2);
     expect(fire).toHaveBeenCalledOnce();
   });
 

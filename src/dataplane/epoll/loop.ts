@@ -8,6 +8,8 @@ import { SOCKADDR_IN6_BYTES } from './sockets.ts';
 const EVENTS_PER_WAIT = 512;
 /** How many events share one reading of the clocks: a millisecond's worth. */
 const EVENTS_PER_TICK = 32;
+/** So many full batches in a row may put timers off. */
+const MAX_LATE_BATCHES = 64;
 /** One buffer for every read of the thread: what is kept longer than a call is copied out of it. */
 const SCRATCH_BYTES = 256 * 1024;
 
@@ -35,6 +37,7 @@ export class EventLoop implements Clock {
   readonly #handlers: (EventHandler | undefined)[] = [];
   #closing: number[] = [];
   #soon: (() => void)[] = [];
+  #lateBatches = 0;
 
   constructor(ffi: Ffi) {
     this.ffi = ffi;
@@ -84,15 +87,27 @@ export class EventLoop implements Clock {
   turn(): void {
     const count = this.#wait();
     const ints = this.#eventInts;
+    this.#tick();
+    const polledMs = this.nowMs;
     for (let i = 0; i < count; i++) {
-      if (i % EVENTS_PER_TICK === 0) this.#tick();
+      if (i % EVENTS_PER_TICK === EVENTS_PER_TICK - 1) this.#tick();
       const at = i * c.EPOLL_EVENT_INTS;
       this.#handlers[ints[at + c.EPOLL_DATA_INT] ?? -1]?.ready(ints[at] ?? 0);
     }
-    this.#tick();
-    this.timers.fireDue();
+    if (count > 0) this.#tick();
+    if (this.#isCaughtUp(count)) this.timers.fireDue(polledMs);
     this.#runSoon();
     this.#closeNow();
+  }
+
+  /**
+   * Whether timers may fire, those that were due when the events of this turn were asked for. After the thread, or the
+   * process, stood still, many are due and many events wait: a client that has spoken in time is to be heard before its
+   * timer is.
+   */
+  #isCaughtUp(events: number): boolean {
+    this.#lateBatches = events < EVENTS_PER_WAIT ? 0 : this.#lateBatches + 1;
+    return this.#lateBatches % MAX_LATE_BATCHES === 0;
   }
 
   #tick(): void {
@@ -111,13 +126,16 @@ export class EventLoop implements Clock {
   }
 
   #wait(): number {
-    const timeoutMs = this.#soon.length > 0 ? 0 : this.timers.untilNextMs();
+    let timeoutMs = this.#soon.length > 0 ? 0 : this.timers.untilNextMs();
     const { libc } = this.ffi;
-    const count = libc.epollWait(this.#epfd, this.#events.address, EVENTS_PER_WAIT, timeoutMs);
-    if (count >= 0) return count;
-    const errno = libc.errno();
-    if (errno === c.EINTR) return 0;
-    throw new c.SystemCallError('epoll_wait', errno);
+    for (;;) {
+      const count = libc.epollWait(this.#epfd, this.#events.address, EVENTS_PER_WAIT, timeoutMs);
+      if (count >= 0) return count;
+      const errno = libc.errno();
+      if (errno !== c.EINTR) throw new c.SystemCallError('epoll_wait', errno);
+      // Stopped and continued, it returns without a look at what has come meanwhile.
+      timeoutMs = 0;
+    }
   }
 
   #runSoon(): void {
