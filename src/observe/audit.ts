@@ -35,7 +35,7 @@ export class AuditTrail {
   #said = 0;
   #suppressed = 0;
 
-  constructor(log: Pick<Log, 'audit'>, now: () => number = Date.now) {
+  constructor(log: Pick<Log, 'audit'>, now = () => performance.now()) {
     this.#log = log;
     this.#now = now;
   }

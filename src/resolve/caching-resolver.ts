@@ -6,7 +6,7 @@ import type { Resolution, Resolver } from './resolver.ts';
 type Done = (resolution: Resolution) => void;
 
 export interface CachingResolverOptions {
-  /** Epoch milliseconds, on the clock that `Resolution.expiresMs` is told by. */
+  /** Monotonic, in milliseconds: the clock that `Resolution.expiresMs` is told by. */
   readonly now: () => number;
   /** Names kept, the least recently asked for going first. Default 10 000. */
   readonly maxEntries?: number;

@@ -39,7 +39,7 @@ export interface CaresResolverOptions {
   /** `ip`, `ip:port` or `[ip]:port`; the system's when empty. */
   readonly servers: readonly string[];
   readonly judge: (ip: IpAddress) => GuardVerdict;
-  /** Epoch milliseconds. */
+  /** Monotonic, in milliseconds. */
   readonly now: () => number;
   readonly limits?: Partial<ResolveLimits>;
   readonly after?: After;

@@ -13,7 +13,7 @@ export interface CreateResolverOptions {
   /** `dns.hosts`. */
   readonly hosts: ReadonlyMap<Hostname, readonly IpAddress[]>;
   readonly guard: Pick<DestinationGuard, 'judge'>;
-  /** Epoch milliseconds; default `Date.now`. */
+  /** Monotonic, in milliseconds; default `performance.now`. */
   readonly now?: () => number;
   readonly limits?: Partial<ResolveLimits>;
   readonly lookups?: Partial<LookupLimits>;
@@ -24,7 +24,7 @@ export function createResolver({
   servers,
   hosts,
   guard,
-  now = Date.now,
+  now = () => performance.now(),
   limits = {},
   lookups = {},
 }: CreateResolverOptions): Resolver {

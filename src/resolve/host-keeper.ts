@@ -30,7 +30,7 @@ const DEFAULT_KEEP_LIMITS: KeepLimits = {
 
 export interface HostKeeperOptions {
   readonly resolver: Resolver;
-  /** Epoch milliseconds, on the clock that `Resolution.expiresMs` is told by. */
+  /** Monotonic, in milliseconds: the clock that `Resolution.expiresMs` is told by. */
   readonly now: () => number;
   readonly after: After;
   /** Hears of all hosts and their addresses whenever one has changed. */

@@ -11,7 +11,7 @@ export interface StaticHostsOptions {
   readonly judge: (ip: IpAddress) => GuardVerdict;
   /** Asked for every name that is not in `hosts`. */
   readonly next: Resolver;
-  /** Epoch milliseconds. */
+  /** Monotonic, in milliseconds. */
   readonly now: () => number;
 }
 

@@ -12,7 +12,10 @@ export interface ResolvedAddress {
 /** Why a name has no address. `unknown`: NXDOMAIN or no A/AAAA data; `unreachable`: servers failed, refused or timed out; `limited`: too much was asked. */
 export type ResolveFailure = 'unknown' | 'unreachable' | 'limited';
 
-/** `addresses` is never empty and holds both families, in the order to dial. Times are epoch milliseconds. */
+/**
+ * `addresses` is never empty and holds both families, in the order to dial. `expiresMs` is told by a monotonic clock, which
+ * nobody sets: that of the thread which asked.
+ */
 export type Resolution =
   | { readonly ok: true; readonly addresses: readonly ResolvedAddress[]; readonly expiresMs: number }
   | { readonly ok: false; readonly failure: ResolveFailure; readonly expiresMs: number };

@@ -30,7 +30,7 @@ describePlanes('the process is stopped for longer than limits.helloTimeout, and 
     const daemon = await startEgress({
       dataplane,
       upstreamPort: upstream.port,
-      limits: { helloTimeout: `${HELLO_TIMEOUT_MS}ms` },
+      limits: { helloTimeout: `${HELLO_TIMEOUT_MS}ms`, undecidedPerSource: 0 },
       config: { workers: 1 },
     });
     scope.defer(() => daemon.kill());

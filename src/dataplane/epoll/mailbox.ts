@@ -90,7 +90,7 @@ export class Mailbox<R> implements EventHandler, Resolver {
       case 'resolved': {
         const done = this.#questions.get(message.id);
         this.#questions.delete(message.id);
-        done?.(fromPlain(message.resolution));
+        done?.(fromPlain(message.resolution, this.#loop.nowMs));
         return;
       }
       case 'http-over': {

@@ -99,7 +99,7 @@ export function endpointOf({ words, port }: PlainAddress): Endpoint {
   return { ip: IpAddress.fromWords(...words), port };
 }
 
-/** A Resolution without class instances, which structured clone would strip. */
+/** A Resolution without class instances, which structured clone would strip. Each thread has a monotonic clock of its own. */
 export type PlainResolution =
   | {
       readonly ok: true;
@@ -107,18 +107,22 @@ export type PlainResolution =
         readonly words: readonly [number, number, number, number];
         readonly guard: GuardVerdict;
       }[];
-      readonly expiresMs: number;
+      readonly ttlMs: number;
     }
-  | { readonly ok: false; readonly failure: ResolveFailure; readonly expiresMs: number };
+  | { readonly ok: false; readonly failure: ResolveFailure; readonly ttlMs: number };
 
-export function toPlain(resolution: Resolution): PlainResolution {
-  if (!resolution.ok) return resolution;
+/** `nowMs`: on this thread's clock. */
+export function toPlain(resolution: Resolution, nowMs: number): PlainResolution {
+  const ttlMs = resolution.expiresMs - nowMs;
+  if (!resolution.ok) return { ok: false, failure: resolution.failure, ttlMs };
   const addresses = resolution.addresses.map(({ ip, guard }) => ({ words: ip.words, guard }));
-  return { ok: true, addresses, expiresMs: resolution.expiresMs };
+  return { ok: true, addresses, ttlMs };
 }
 
-export function fromPlain(plain: PlainResolution): Resolution {
-  if (!plain.ok) return plain;
+/** `nowMs`: on this thread's clock. */
+export function fromPlain(plain: PlainResolution, nowMs: number): Resolution {
+  const expiresMs = nowMs + plain.ttlMs;
+  if (!plain.ok) return { ok: false, failure: plain.failure, expiresMs };
   const addresses = plain.addresses.map(({ words, guard }) => ({ ip: IpAddress.fromWords(...words), guard }));
-  return { ok: true, addresses, expiresMs: plain.expiresMs };
+  return { ok: true, addresses, expiresMs };
 }

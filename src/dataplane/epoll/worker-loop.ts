@@ -77,7 +77,7 @@ export class WorkerLoop<R> {
     this.#world = {
       settings: setup.settings,
       resolver: new CachingResolver(this.#mailbox, {
-        now: () => this.#loop.epochMs,
+        now: () => this.#loop.nowMs,
         // The main thread has the say: this bounds memory only.
         maxPending: MAX_QUESTIONS,
       }),

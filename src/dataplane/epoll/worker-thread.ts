@@ -98,7 +98,12 @@ export class WorkerThread<R> {
       case 'resolve':
         return resolver.resolve(
           message.hostname,
-          resolution => this.tell({ type: 'resolved', id: message.id, resolution: toPlain(resolution) }),
+          resolution =>
+            this.tell({
+              type: 'resolved',
+              id: message.id,
+              resolution: toPlain(resolution, performance.now()),
+            }),
           message.source === null ? undefined : IpAddress.fromWords(...message.source),
         );
       case 'http':

@@ -264,7 +264,7 @@ describe.skipIf(!isLinux)('Mailbox (Linux only)', () => {
     const answer = (id: number): ToWorker => ({
       type: 'resolved',
       id,
-      resolution: { ok: false, failure: 'unknown', expiresMs: 0 },
+      resolution: { ok: false, failure: 'unknown', ttlMs: 0 },
     });
     tell(answer(ids[1] ?? -1), answer(ids[1] ?? -1), answer(99), answer(ids[0] ?? -1));
     expect(answers).toEqual(['b false', 'a false']);
@@ -285,7 +285,8 @@ describe('a resolution on its way between threads', () => {
       },
     ],
     ['without', { ok: false, expiresMs: 5, failure: 'unreachable' }],
-  ])('stays the same %s', (_, resolution) => {
-    expect(fromPlain(structuredClone(toPlain(resolution)))).toEqual(resolution);
+  ])('stays the same %s, and lasts as long on the other’s clock', (_, resolution) => {
+    const plain = structuredClone(toPlain(resolution, 2));
+    expect(fromPlain(plain, 1_000)).toEqual({ ...resolution, expiresMs: 1_003 });
   });
 });
