@@ -1,0 +1,43 @@
+/** Memory at some point of a run. */
+export interface MemorySample {
+  readonly flows: number;
+  readonly mib: number;
+}
+
+export interface MemoryTrend {
+  /** MiB for each 100 000 flows more, over the second half of the run; null: too few samples to tell. */
+  readonly slope: number | null;
+  readonly firstHalfMib: number;
+  readonly secondHalfMib: number;
+}
+
+/** What is resident swings with the collector; its lows do not, unless something stays. So many lows make the line. */
+const WINDOWS = 12;
+const SAMPLES_A_WINDOW = 4;
+
+/** Where memory goes: least squares through the lows of the second half. */
+export function memoryTrend(samples: readonly MemorySample[]): MemoryTrend {
+  const half = samples.slice(Math.floor(samples.length / 2));
+  const width = Math.floor(half.length / WINDOWS);
+  const lows = Array.from({ length: WINDOWS }, (_, i) => lowest(half.slice(i * width, (i + 1) * width)));
+  return {
+    slope: width < SAMPLES_A_WINDOW ? null : slopeOf(lows) * 100_000,
+    firstHalfMib: lowest(samples.slice(0, Math.ceil(samples.length / 2))).mib,
+    secondHalfMib: lowest(half).mib,
+  };
+}
+
+function lowest(samples: readonly MemorySample[]): MemorySample {
+  return samples.reduce((low, sample) => (sample.mib < low.mib ? sample : low), {
+    flows: 0,
+    mib: Number.POSITIVE_INFINITY,
+  });
+}
+
+function slopeOf(points: readonly MemorySample[]): number {
+  const mean = (of: (point: MemorySample) => number) =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length;
+  const [x, y] = [mean(({ flows }) => flows), mean(({ mib }) => mib)];
+  const variance = mean(({ flows }) => (flows - x) ** 2);
+  return variance === 0 ? 0 : mean(({ flows, mib }) => (flows - x) * (mib - y)) / variance;
+}
