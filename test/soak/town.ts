@@ -140,7 +140,7 @@ export class Town {
   }
 }
 
-export function addressOf(role: Role): string {
+function addressOf(role: Role): string {
   return `127.77.0.${1 + ROLES.indexOf(role)}`;
 }
 
