@@ -4,6 +4,7 @@ import * as c from '../../src/dataplane/epoll/libc.ts';
 import { localAddress, openListener } from '../../src/dataplane/epoll/sockets.ts';
 import { ip } from '../resolve/support.ts';
 import { buildClientHello } from '../support/client-hello.ts';
+import { ConnectStorm } from '../support/connect-storm.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { pairRecords, startEgress } from '../support/egress.ts';
 import { Peer } from '../support/peer.ts';
@@ -118,6 +119,27 @@ describePlanes('a flow that is open when the drain begins, and ends in time', da
     await draining(daemon);
     await goOn();
     await expectOneFlow(daemon);
+  });
+
+  it('under steady connects: whoever was accepted is served', async () => {
+    const upstream = await Upstream.listen(
+      peer => {
+        peer.socket.once('data', () => void peer.send(answer));
+        peer.socket.on('end', () => peer.finish());
+      },
+      { keep: false },
+    );
+    scope.defer(() => upstream.close());
+    const daemon = await startDaemon(upstream.port);
+    const storm = new ConnectStorm(daemon.port('tls'), answer.length);
+    await storm.more(200);
+    daemon.process.kill('SIGTERM');
+    expect(await daemon.exited).toEqual({ code: 0, signal: null });
+    const { answered } = await storm.end();
+    const flows = pairRecords(daemon.lines);
+    expect(flows).toHaveLength(answered);
+    for (const { close } of flows) expect(close).toMatchObject({ end: 'client_fin' });
+    expect(daemon.lines.at(-1)).toMatchObject({ event: 'drained', cut: 0 });
   });
 
   it('plain HTTP in the middle of an answer: gets the rest, and then the end', async () => {

@@ -3,6 +3,7 @@ import { buildClientHello } from './client-hello.ts';
 
 export interface StormResult {
   readonly connects: number;
+  readonly answered: number;
   /** What became of those that got no answer, by error. */
   readonly failures: Readonly<Record<string, number>>;
 }
@@ -39,7 +40,7 @@ export class ConnectStorm {
   async end(): Promise<StormResult> {
     this.#isOver = true;
     await Promise.all(this.#lanes);
-    return { connects: this.#connects, failures: this.#failures };
+    return { connects: this.#connects, answered: this.#answered, failures: this.#failures };
   }
 
   async #lane(): Promise<void> {

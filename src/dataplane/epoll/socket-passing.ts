@@ -67,9 +67,9 @@ export function sendDescriptors(ffi: Ffi, path: string, fds: readonly number[], 
   }
 }
 
-/** Root may do as it likes anyway. */
+/** Not root either: that of another container may have nothing to say here. */
 function isOurs(user: number | null): boolean {
-  return user !== null && (user === 0 || user === process.geteuid?.());
+  return user !== null && user === process.geteuid?.();
 }
 
 const IOVEC_AT = 64;
