@@ -76,7 +76,8 @@ type TokenRead =
   | { readonly ok: true; readonly token: string; readonly isOpenToAll: boolean }
   | { readonly ok: false; readonly message: string };
 
-async function readTokenFile(file: string): Promise<TokenRead> {
+/** The token in a file, as it is now. */
+export async function readTokenFile(file: string): Promise<TokenRead> {
   try {
     // O_NONBLOCK: opening a FIFO must not wait for its writer.
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { readTokenFile } from '../admin/bearer-token.ts';
 import { formatSocketAddress, type SocketAddress } from '../config/socket-address.ts';
 import { ListenError } from '../dataplane/data-plane.ts';
 import type { Ffi } from '../dataplane/epoll/libc.ts';
@@ -58,9 +58,13 @@ interface Answer {
 }
 
 /** Null when nobody listens there. Throws ListenError when there is no answer in time, or none of HTTP. */
-function post({ host, port, tokenFile }: AdminConfig, path: string, body: unknown): Promise<Answer | null> {
+async function post(
+  { host, port, tokenFile }: AdminConfig,
+  path: string,
+  body: unknown,
+): Promise<Answer | null> {
   const headers: Record<string, string> = { 'content-type': 'application/json' };
-  if (tokenFile !== null) headers.authorization = `Bearer ${readFileSync(tokenFile, 'utf8').trim()}`;
+  if (tokenFile !== null) headers.authorization = `Bearer ${await tokenIn(tokenFile)}`;
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') resolve(null);
@@ -83,6 +87,12 @@ function post({ host, port, tokenFile }: AdminConfig, path: string, body: unknow
     asking.on('error', fail);
     asking.end(JSON.stringify(body));
   });
+}
+
+async function tokenIn(file: string): Promise<string> {
+  const read = await readTokenFile(file);
+  if (!read.ok) throw new ListenError(`take over: ${read.message}`);
+  return read.token;
 }
 
 /** An address that listens everywhere is asked on loopback. */

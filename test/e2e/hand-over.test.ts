@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildClientHello } from '../support/client-hello.ts';
 import { ConnectStorm } from '../support/connect-storm.ts';
@@ -110,6 +113,24 @@ describe.skipIf(process.platform !== 'linux')(
       await client.end();
       expect(await before.exited).toEqual({ code: 0, signal: null });
       expect((await before.flow(client.port)).close).toMatchObject({ end: 'client_fin' });
+    });
+
+    it('shows the token that the admin address asks for', async () => {
+      const at = await place();
+      const directory = mkdtempSync(join(tmpdir(), 'sallyport-token-'));
+      perTest.defer(() => rmSync(directory, { recursive: true }));
+      const tokenFile = join(directory, 'token');
+      writeFileSync(tokenFile, 'a-token-of-some-length\n', { mode: 0o600 });
+      const admin = { address: `127.0.0.1:${at.admin}`, tokenFile };
+      const withToken = (args: readonly string[], more: object) => {
+        const options = optionsAt(at, { dataplane: 'epoll', args });
+        return { ...options, config: { ...options.config, admin: { ...admin, ...more } } };
+      };
+      const before = await start(withToken([], {}));
+      const asked = startEgress(withToken(TAKE_OVER, { tokenFile: undefined }));
+      await expect(asked).rejects.toThrow('does not hand over: 401');
+      await start(withToken(TAKE_OVER, {}));
+      expect(await before.exited).toEqual({ code: 0, signal: null });
     });
 
     it('that cannot start leaves the old one as it was', async () => {
