@@ -7,8 +7,9 @@ export interface MemorySample {
 export interface MemoryTrend {
   /** MiB for each 100 000 flows more, over the second half of the run; null: too few samples to tell. */
   readonly slope: number | null;
-  readonly firstHalfMib: number;
-  readonly secondHalfMib: number;
+  /** The lows of the second quarter, when heaps have grown to their working size, and of the last. */
+  readonly earlyMib: number;
+  readonly lateMib: number;
 }
 
 /** What is resident swings with the collector; its lows do not, unless something stays. So many lows make the line. */
@@ -17,13 +18,14 @@ const SAMPLES_A_WINDOW = 4;
 
 /** Where memory goes: least squares through the lows of the second half. */
 export function memoryTrend(samples: readonly MemorySample[]): MemoryTrend {
-  const half = samples.slice(Math.floor(samples.length / 2));
+  const quarter = Math.floor(samples.length / 4);
+  const half = samples.slice(2 * quarter);
   const width = Math.floor(half.length / WINDOWS);
   const lows = Array.from({ length: WINDOWS }, (_, i) => lowest(half.slice(i * width, (i + 1) * width)));
   return {
     slope: width < SAMPLES_A_WINDOW ? null : slopeOf(lows) * 100_000,
-    firstHalfMib: lowest(samples.slice(0, Math.ceil(samples.length / 2))).mib,
-    secondHalfMib: lowest(half).mib,
+    earlyMib: lowest(samples.slice(quarter, 2 * quarter)).mib,
+    lateMib: lowest(samples.slice(3 * quarter)).mib,
   };
 }
 

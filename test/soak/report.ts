@@ -8,7 +8,7 @@ export function summaryOf(result: SoakResult): string {
   const lines = [
     `${connections} connections, ${records} flows recorded, in ${Math.round(seconds)} s`,
     `descriptors: ${descriptors.before.all} before, ${descriptors.after.all} after (pipes ${descriptors.before.pipes}, ${descriptors.after.pipes})`,
-    `memory: ${residentMib.before.toFixed(0)} MiB before, ${residentMib.after.toFixed(0)} MiB after; ${slopeText(result)}; lows ${memory.firstHalfMib.toFixed(0)} and ${memory.secondHalfMib.toFixed(0)} MiB`,
+    `memory: ${residentMib.before.toFixed(0)} MiB before, ${residentMib.after.toFixed(0)} MiB after; ${slopeText(result)}; lows ${memory.earlyMib.toFixed(0)} and ${memory.lateMib.toFixed(0)} MiB`,
     ...findings.map(
       ({ what, expected, found }) => `DIFFERENCE ${what}: expected ${expected}, found ${found}`,
     ),
@@ -40,7 +40,7 @@ export function reportOf(result: SoakResult, { flows, seed, dataplane, width }: 
 | DNS queries | ${result.dnsQueries} |
 | descriptors before, after | ${descriptors.before.all} (${descriptors.before.pipes} pipes), ${descriptors.after.all} (${descriptors.after.pipes} pipes, of which each worker keeps some) |
 | resident memory before, after | ${residentMib.before.toFixed(0)} MiB, ${residentMib.after.toFixed(0)} MiB |
-| its lows, first and second half | ${memory.firstHalfMib.toFixed(1)} MiB, ${memory.secondHalfMib.toFixed(1)} MiB (at most ${MAX_GROWTH_MIB} more) |
+| its lows, second and last quarter | ${memory.earlyMib.toFixed(1)} MiB, ${memory.lateMib.toFixed(1)} MiB (at most ${MAX_GROWTH_MIB} more) |
 | slope over the second half | ${slopeText(result)} (at most ${MAX_SLOPE_MIB}) |
 | exit code after SIGTERM | ${result.exitCode} |
 | differences | ${findings.length === 0 ? 'none' : findings.length} |
