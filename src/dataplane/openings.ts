@@ -13,8 +13,9 @@ export interface OpeningLimits {
 
 /**
  * The connections of which it is not yet known where they want to go: their hello or request has not come whole. Slow
- * and silent clients cost most of what a client can cost unjudged, so their number is bounded, over all workers. A name
- * that is being looked up is not awaited here: one slow name is not to shut a source out.
+ * and silent clients cost most of what a client can cost unjudged, so their number is bounded, over all workers. No source
+ * has more of them than are left for others: however many fill the places, one is there for a source that comes new. A
+ * name that is being looked up is not awaited here: one slow name is not to shut a source out.
  */
 export class Openings {
   readonly #counters: Counters;
@@ -36,16 +37,22 @@ export class Openings {
   /** Counts one more, to be taken back by `leave`, unless a limit is reached. Returns which one, null for none. */
   tryEnter(source: IpAddress): OpeningLimit | null {
     const { undecided, undecidedPerSource } = this.#limits;
-    if (undecided > 0 && this.#counters.allAwaited() >= undecided) return 'undecided_limit';
-    if (undecidedPerSource > 0 && !this.#sources.tryOpen(source, undecidedPerSource)) {
-      return 'undecided_source_limit';
+    const free = undecided === 0 ? Number.POSITIVE_INFINITY : undecided - this.#counters.allAwaited();
+    if (free <= 0) return 'undecided_limit';
+    const most = Math.min(undecidedPerSource === 0 ? Number.POSITIVE_INFINITY : undecidedPerSource, free);
+    if (this.#countsSources && !this.#sources.tryOpen(source, most)) {
+      return most === undecidedPerSource ? 'undecided_source_limit' : 'undecided_limit';
     }
     this.#own.awaited(1);
     return null;
   }
 
   leave(source: IpAddress): void {
-    if (this.#limits.undecidedPerSource > 0) this.#sources.close(source);
+    if (this.#countsSources) this.#sources.close(source);
     this.#own.awaited(-1);
+  }
+
+  get #countsSources(): boolean {
+    return this.#limits.undecided > 0 || this.#limits.undecidedPerSource > 0;
   }
 }

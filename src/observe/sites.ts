@@ -11,6 +11,9 @@ export interface SiteRow {
 
 export const GONE = -1;
 
+/** Of the table. */
+const SLIGHT_SHARE = 0.1;
+
 /** Hears of the table's changes. */
 export interface SiteJournal {
   /** `more` was added to the row: it is the whole count of a new one. */
@@ -28,12 +31,15 @@ export interface SitesOptions {
 
 /**
  * The discovery table: which sites were visited, by which source. A flow counts when its decision is said, whatever
- * the action. Bounded: the row seen longest ago makes room. A flow without hostname and address is no site.
+ * the action. Bounded: the row seen longest ago makes room; of those that anybody can make by asking for random names,
+ * more than a share of the table make room for each other. A flow without hostname and address is no site.
  *
  * A source is an address as it is: in the networks that gateways serve, a whole subnet shares an IPv6 /64.
  */
 export class Sites {
   readonly #rows: LruMap<string, SiteRow>;
+  /** The slight ones of them. */
+  readonly #slight = new LruMap<string, SiteRow>(Number.POSITIVE_INFINITY);
   readonly #maxAgeMs: number;
   /** How many rows each site has. */
   readonly #sites = new Map<string, number>();
@@ -67,6 +73,7 @@ export class Sites {
       const row = isDecided ? this.#rows.use(key) : this.#rows.peek(key);
       if (row !== undefined) {
         addTo(row.count, count);
+        if (isDecided) this.#weigh(key, row);
         this.#journal?.siteChanged(row, count);
       } else if (isDecided) {
         this.#insert(key, { count, id: 0 });
@@ -91,6 +98,7 @@ export class Sites {
     const { lastRule } = row.count;
     addTo(row.count, count);
     row.count.lastRule = lastRule;
+    this.#weigh(key, row);
     return true;
   }
 
@@ -108,6 +116,7 @@ export class Sites {
     const dropped = this.size;
     for (const row of this.#rows.values()) row.id = GONE;
     this.#rows.clear();
+    this.#slight.clear();
     this.#sites.clear();
     return dropped;
   }
@@ -118,21 +127,35 @@ export class Sites {
   }
 
   #insert(key: string, row: SiteRow): void {
-    const evicted = this.#put(key, row);
+    if (this.#rows.size >= this.#rows.maxEntries) this.#makeRoom();
+    this.#put(key, row);
     this.#journal?.siteChanged(row, row.count);
+  }
+
+  #makeRoom(): void {
+    const isFlooded = this.#slight.size > this.#rows.maxEntries * SLIGHT_SHARE;
+    const evicted = (isFlooded ? this.#slight : this.#rows).oldest();
     if (evicted === undefined) return;
+    this.#rows.delete(rowKey(evicted.count));
     this.#evictions++;
     this.#removed(evicted);
   }
 
-  #put(key: string, row: SiteRow): SiteRow | undefined {
+  #put(key: string, row: SiteRow): void {
     const site = siteKey(row.count);
     this.#sites.set(site, (this.#sites.get(site) ?? 0) + 1);
-    return this.#rows.set(key, row);
+    this.#rows.set(key, row);
+    this.#weigh(key, row);
+  }
+
+  #weigh(key: string, row: SiteRow): void {
+    if (isSlight(row.count)) this.#slight.set(key, row);
+    else this.#slight.delete(key);
   }
 
   #removed(row: SiteRow): void {
     const site = siteKey(row.count);
+    this.#slight.delete(rowKey(row.count));
     const left = (this.#sites.get(site) ?? 0) - 1;
     if (left > 0) this.#sites.set(site, left);
     else this.#sites.delete(site);
@@ -140,6 +163,11 @@ export class Sites {
     row.id = GONE;
     this.#journal?.siteGone(row, id);
   }
+}
+
+/** Whether nothing came of a row yet: only refused, or not allowed and not seen again. */
+function isSlight({ actions }: SiteCount): boolean {
+  return actions.allow === 0 && (actions['would-deny'] === 0 || actions['would-deny'] + actions.deny === 1);
 }
 
 /** What tells sites apart. */

@@ -152,14 +152,13 @@ describe('FlowTable', () => {
   });
 
   describe('of connections whose opening is awaited', () => {
-    const openings = { undecided: 3, undecidedPerSource: 2 };
+    const openings = { undecided: 6, undecidedPerSource: 2 };
 
-    it('admits so many of a source, and so many in all; the others have their records', () => {
+    it('admits so many of a source; the others have their records', () => {
       const { table, serve, decisions, counters } = tableOf({ openings });
       for (let i = 0; i < 3; i++) serve('192.0.2.1');
       serve('192.0.2.2');
-      serve('192.0.2.3');
-      expect(reasons(decisions)).toEqual(['undecided_source_limit', 'undecided_limit']);
+      expect(reasons(decisions)).toEqual(['undecided_source_limit']);
       expect(decisions[0]).toMatchObject({
         action: 'deny',
         state: 'DENIED',
@@ -167,6 +166,22 @@ describe('FlowTable', () => {
         dstPort: 443,
       });
       expect([table.size, counters.allOpenFlows(), counters.allAwaited()]).toEqual([3, 3, 3]);
+    });
+
+    it('admits so many in all', () => {
+      const { serve, decisions, counters } = tableOf({ openings });
+      for (let i = 0; i < 8; i++) serve(`192.0.2.${i}`);
+      expect(reasons(decisions)).toEqual(['undecided_limit', 'undecided_limit']);
+      expect(counters.allAwaited()).toBe(6);
+    });
+
+    it('admits no more of a source than are left for others', () => {
+      const { serve, decisions } = tableOf({ openings: { undecided: 100, undecidedPerSource: 0 } });
+      for (let i = 0; i < 1_000; i++) serve(`192.0.2.${i % 9}`);
+      expect(new Set(reasons(decisions))).toEqual(new Set(['undecided_limit']));
+      decisions.length = 0;
+      serve('198.51.100.1');
+      expect(decisions).toEqual([]);
     });
 
     it('admits the next one when one has gone', () => {
@@ -190,7 +205,7 @@ describe('FlowTable', () => {
 
     it('counts those of other workers', () => {
       const { serve, decisions, counters } = tableOf({ openings });
-      counters.worker(1).awaited(3);
+      counters.worker(1).awaited(6);
       serve();
       expect(reasons(decisions)).toEqual(['undecided_limit']);
     });

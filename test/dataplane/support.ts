@@ -6,7 +6,7 @@ import { Flow } from '../../src/dataplane/flow.ts';
 import { makeGuard, type PlainEndpoint } from '../../src/dataplane/guard.ts';
 import type { DestinationMode, Listener } from '../../src/dataplane/listener.ts';
 import { type OpeningLimits, Openings } from '../../src/dataplane/openings.ts';
-import { SourceCounts } from '../../src/dataplane/source-counts.ts';
+import type { WorkerSources } from '../../src/dataplane/source-counts.ts';
 import { TimerQueue } from '../../src/dataplane/timers.ts';
 import type { RelayWatch } from '../../src/dataplane/tls-watch.ts';
 import type { Endpoint, Wire } from '../../src/dataplane/wire.ts';
@@ -269,11 +269,11 @@ export const LISTENERS = {
 
 export const NO_OPENING_LIMITS: OpeningLimits = { undecided: 0, undecidedPerSource: 0 };
 
-/** One for all: it is of use only with a limit for each source, and too large to be made for every flow. */
-const SOURCES = SourceCounts.create(1).worker(0);
+/** Sources are not told apart. */
+const ANY_SOURCE: WorkerSources = { tryOpen: () => true, close: () => {} };
 
 /** Openings of one worker and listener. */
-export function openingsOf(counters: Counters, limits: OpeningLimits, sources = SOURCES): Openings {
+export function openingsOf(counters: Counters, limits: OpeningLimits, sources = ANY_SOURCE): Openings {
   return new Openings({ counters, own: counters.worker(0), sources }, limits);
 }
 

@@ -128,6 +128,31 @@ describe('room', () => {
   });
 });
 
+describe('a flood of names that nothing comes of', () => {
+  const allowed = { state: 'MATCHED', action: 'allow', reason: null, rule: 'r' } as const;
+  const hundred = (rest: Parameters<typeof decision>[0]) =>
+    Array.from({ length: 100 }, (_, i) => decision({ hostname: `real${i}.example`, ...rest }));
+  const flood = (rest: Parameters<typeof decision>[0]) =>
+    Array.from({ length: 5_000 }, (_, i) => decision({ hostname: `random${i}.example`, ...rest }));
+  const real = (sites: Sites) => hosts(sites).filter(host => host.startsWith('real')).length;
+
+  test.each<[string, readonly FlowEvent[], Parameters<typeof decision>[0]]>([
+    ['refused', hundred(allowed), { action: 'deny' }],
+    ['observed once each', [...hundred({}), ...hundred({})], {}],
+  ])('%s, takes the tenth part of the table at most', (_sentence, before, rest) => {
+    const sites = sitesAfter(new Sites({ maxSites: 100 }), ...before);
+    sitesAfter(sites, ...flood(rest));
+    expect([sites.rows().length, real(sites)]).toEqual([100, 89]);
+    expect(hosts(sites)).toContain('random4999.example');
+  });
+
+  test('leaves a refused name that has come to be allowed', () => {
+    const sites = sitesAfter(new Sites({ maxSites: 100 }), ...hundred(allowed).slice(1));
+    sitesAfter(sites, decision({ action: 'deny' }), decision(allowed), ...flood({ action: 'deny' }));
+    expect(hosts(sites)).toContain('registry-1.docker.io');
+  });
+});
+
 describe('age', () => {
   const at = (timeMs: number, hostname: string) => decision({ timeMs, hostname });
   const aged = (...events: readonly FlowEvent[]) => sitesAfter(new Sites({ maxAgeMs: 1_000 }), ...events);
