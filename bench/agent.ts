@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { pinned } from './cores.ts';
 import type { BulkResult, FlowsResult, LoadOrder, LoadReport, Target } from './load/orders.ts';
 
-export type AgentName = 'backend' | 'load' | 'tls-backend' | 'tls-load';
+export type AgentName = 'attack' | 'backend' | 'load' | 'tls-backend' | 'tls-load';
 
 /** A process of ours that takes part in a run, pinned to its cores; `prefix` goes before it (`ip netns exec NAME`). */
 export class Agent {

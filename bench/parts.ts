@@ -11,13 +11,14 @@ import {
   SNIPROXY_DEFAULT,
   SNIPROXY_QUIET,
 } from './proxies/peers.ts';
-import { sallyport, sallyportGateway } from './proxies/sallyport.ts';
+import { sallyport, sallyportAsItComes, sallyportGateway } from './proxies/sallyport.ts';
 import type { Section } from './report/section.ts';
 import { measureBulk } from './scenarios/bulk.ts';
 import { measureConcurrency } from './scenarios/concurrency.ts';
 import { measureGateway } from './scenarios/gateway.ts';
 import { measureIdleFlows } from './scenarios/idle-flows.ts';
 import { measureNoCliff } from './scenarios/no-cliff.ts';
+import { measureOverload } from './scenarios/overload.ts';
 import { measurePolicies } from './scenarios/policies.ts';
 import { measureShortFlows } from './scenarios/short-flows.ts';
 import { measureStartUp } from './scenarios/start-up.ts';
@@ -194,6 +195,15 @@ export const PARTS: readonly Part[] = [
       title: 'Concurrency',
       text: 'Closed loop: is there a cliff?',
       tables: await measureConcurrency(stage, [EPOLL_ENFORCE, HAPROXY_TUNED, NGINX_TUNED]),
+    }),
+  },
+  {
+    name: 'overload',
+    summary: 'fresh flows while others attack: slow heads, silence, random names, no reading, resets',
+    run: async stage => ({
+      title: 'Overload',
+      text: 'sallyport with the limits and the folding that it comes with, a fresh process for each attack. Attackers come from other loopback addresses; slow and silent ones come again five seconds after they were reset. They share the core of the load.',
+      tables: await measureOverload(stage, sallyportAsItComes('epoll')),
     }),
   },
   {

@@ -13,9 +13,9 @@ export interface BulkCommand {
   readonly mib: number;
 }
 
-/** A 517-byte ClientHello, the size that browsers pad theirs to, naming BENCH_NAME. */
-export function benchHello(): Buffer {
-  const name = Buffer.from(BENCH_NAME);
+/** A 517-byte ClientHello, the size that browsers pad theirs to. */
+export function benchHello(hostname = BENCH_NAME): Buffer {
+  const name = Buffer.from(hostname);
   const serverName = extension(0, prefixed(2, Buffer.concat([Buffer.from([0]), prefixed(2, name)])));
   const versions = extension(43, prefixed(1, Buffer.from([3, 4, 3, 3])));
   const fixed = Buffer.concat([

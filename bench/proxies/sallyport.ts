@@ -33,6 +33,15 @@ export function sallyport({
   };
 }
 
+/** sallyport with its own limits and log folding, as it comes. */
+export function sallyportAsItComes(dataplane: SallyportOptions['dataplane']): Contestant {
+  return {
+    ...sallyport({ dataplane, mode: 'enforce' }),
+    files: ['sallyport-overload.yaml', 'policy-enforce.yaml'],
+    command: dir => [process.execPath, MAIN, 'run', '-c', join(dir, 'sallyport-overload.yaml')],
+  };
+}
+
 /** sallyport behind nftables REDIRECT. */
 export function sallyportGateway(mode: SallyportOptions['mode']): Contestant {
   const proxy = sallyport({ dataplane: 'epoll', mode });
