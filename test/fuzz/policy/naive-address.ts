@@ -1,5 +1,5 @@
 /** The 128 bits of an address as text, IPv4 in its mapped form. Standard forms only. */
-function bitsOf(address: string): string {
+export function bitsOf(address: string): string {
   if (!address.includes(':')) {
     const octets = address.split('.').map(octet => Number(octet).toString(2).padStart(8, '0'));
     return '0'.repeat(80) + '1'.repeat(16) + octets.join('');
