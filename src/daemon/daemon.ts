@@ -45,6 +45,7 @@ import { PolicyEditor } from './policy-editor.ts';
 import { PolicyEnds } from './policy-ends.ts';
 import type { PolicyLoader } from './policy-loader.ts';
 import { PolicyStore } from './policy-store.ts';
+import { RESTART_NEEDED } from './program-files.ts';
 import { startDataPlane } from './select-plane.ts';
 import { inSlices } from './slices.ts';
 import { Successor } from './successor.ts';
@@ -132,11 +133,12 @@ export class Daemon implements DaemonApi {
     this.audit = new AuditTrail(this.log);
     this.changes = new PolicyEditor({
       path: config.policyPath,
-      plan: (path, change) => planInThread(path, change, loader.defaults),
+      plan: (path, change) => planInThread(path, change, loader),
       reload: trigger => this.reload(trigger),
       obstacles: async source => obstaclesToEnforcing(await this.readiness(READINESS_DEFAULTS), source),
       audit: this.audit,
     });
+    loader.programFiles.tell(() => this.log.warn(RESTART_NEEDED, { event: 'restart_needed' }));
     if (ecs?.ok === false) {
       const message = `the ECS metadata endpoint did not say which task this is: ${ecs.reason}`;
       this.log.warn(message, { event: 'ecs_metadata' });
@@ -380,6 +382,7 @@ export class Daemon implements DaemonApi {
           collector.collect(report);
           this.#hints.add(report.tally.sites, Date.now());
         },
+        canRestart: () => !this.#loader.programFiles.haveChanged(),
         onWorkerDeath: workerDeaths(this.log, this.#metrics),
         onFatal,
         onFallback: cause =>

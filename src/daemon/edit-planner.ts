@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { ChangePlan, PolicyChange } from '../config/plan-change.ts';
 import type { PolicyDefaults } from '../config/policy-defaults.ts';
-import { affordableHeapMb } from './policy-loader.ts';
+import { affordableHeapMb, type PolicyLoader } from './policy-loader.ts';
+import { RESTART_NEEDED } from './program-files.ts';
 
 /** What the thread is asked. */
 export interface EditJob {
@@ -18,8 +19,11 @@ export interface EditJob {
 export async function planInThread(
   path: string,
   change: PolicyChange,
-  defaults: PolicyDefaults,
+  { defaults, programFiles }: Pick<PolicyLoader, 'defaults' | 'programFiles'>,
 ): Promise<ChangePlan> {
+  if (programFiles.haveChanged()) {
+    return { ok: false, reason: 'invalid', errors: [`the change cannot be worked out: ${RESTART_NEEDED}`] };
+  }
   const job: EditJob = { path, change, nowMs: Date.now(), defaults };
   const thread = new Worker(new URL('./edit-thread.js', import.meta.url), {
     name: 'sallyport-edit',

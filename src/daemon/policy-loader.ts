@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { type CompiledLoad, type LoadJob, loadCompiled, loadFailure } from '../config/load-compiled.ts';
 import type { PolicyDefaults } from '../config/policy-defaults.ts';
 import { policyBytes } from '../config/read-file.ts';
+import { ProgramFiles, RESTART_NEEDED } from './program-files.ts';
 
 /** What a loader thread is born with. It answers with a CompiledLoad. */
 export interface ThreadJob {
@@ -18,6 +19,7 @@ export interface PolicyLoaderOptions {
   /** The program of the thread. */
   readonly program?: URL;
   readonly heapMb?: number;
+  readonly programFiles?: ProgramFiles;
 }
 
 /** The loader was closed while it loaded, or before. */
@@ -39,6 +41,7 @@ const MIB = 1024 * 1024;
  */
 export class PolicyLoader {
   readonly defaults: PolicyDefaults;
+  readonly programFiles: ProgramFiles;
   readonly #program: URL;
   readonly #heapMb: number;
   #thread: Worker | null = null;
@@ -49,8 +52,10 @@ export class PolicyLoader {
     defaults = {},
     program = new URL('./policy-thread.js', import.meta.url),
     heapMb = affordableHeapMb(),
+    programFiles = new ProgramFiles(),
   }: PolicyLoaderOptions = {}) {
     this.defaults = defaults;
+    this.programFiles = programFiles;
     this.#program = program;
     this.#heapMb = heapMb;
   }
@@ -79,7 +84,9 @@ export class PolicyLoader {
   async #load(job: LoadJob): Promise<CompiledLoad> {
     const bytes = await policyBytes(job.path);
     if (this.#isClosed) throw new LoadCancelled();
+    const hasChanged = this.programFiles.haveChanged();
     if (bytes <= SMALL_BYTES) return loadCompiled(job);
+    if (hasChanged) return loadFailure(job.path, `cannot be loaded: ${RESTART_NEEDED}`, 'restart sallyport');
     return new Promise((resolve, reject) => {
       const thread = new Worker(this.#program, {
         name: 'sallyport-policy',

@@ -7,6 +7,8 @@ export interface PlaneChoice {
   readonly workers: number;
   readonly reporter: ReporterSettings;
   readonly onReport: (report: Report) => void;
+  /** Whether the program is still there to start a worker from. */
+  readonly canRestart: () => boolean;
   readonly onWorkerDeath: (death: WorkerDeath) => void;
   /** The data plane has failed: it is not to be trusted any more. */
   readonly onFatal: (error: Error) => void;
@@ -16,7 +18,7 @@ export interface PlaneChoice {
 
 /** Starts the data plane that the configuration asks for; `auto` is epoll where it can be had. Throws ListenError. */
 export async function startDataPlane(choice: PlaneChoice, options: DataPlaneOptions): Promise<DataPlane> {
-  const { kind, workers, reporter, onReport, onWorkerDeath, onFatal, onFallback } = choice;
+  const { kind, workers, reporter, onReport, canRestart, onWorkerDeath, onFatal, onFallback } = choice;
   if (kind !== 'portable') {
     const { loadFfi } = await import('../dataplane/epoll/libc.ts');
     const ffi = attempt(loadFfi);
@@ -30,6 +32,7 @@ export async function startDataPlane(choice: PlaneChoice, options: DataPlaneOpti
         programSettings: reporter,
         reporter: new Reporter(reporter),
         onReport,
+        canRestart,
         onWorkerDeath,
         onFatal,
       });

@@ -30,6 +30,8 @@ export interface DaemonOptions {
   /** Keys of policy.yaml, or its text. */
   readonly policy: Readonly<Record<string, unknown>> | string;
   readonly env?: NodeJS.ProcessEnv;
+  /** The program, where it is not the one that is built here. */
+  readonly main?: string;
   /** Before `node`: `ip netns exec NAME`, say. */
   readonly prefix?: readonly string[];
   /** After `node`. */
@@ -84,7 +86,7 @@ export class TestDaemon {
       ...(options.prefix ?? []),
       process.execPath,
       ...(options.nodeArgs ?? []),
-      MAIN,
+      options.main ?? MAIN,
       'run',
       '-c',
       this.configPath,

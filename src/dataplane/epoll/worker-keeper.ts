@@ -11,6 +11,8 @@ import { resetOnClose } from './sockets.ts';
 import { type WorkerProgram, WorkerThread } from './worker-thread.ts';
 
 export interface KeptWorkerOptions<R> extends WorkerProgram<R> {
+  /** Whether `program` is still the one that this process is of. */
+  readonly canRestart: () => boolean;
   readonly onWorkerDeath: (death: WorkerDeath) => void;
   /** A worker dies again and again: the data plane is not to be trusted any more. */
   readonly onFatal: (error: Error) => void;
@@ -129,13 +131,16 @@ export class WorkerKeeper<R> {
     for (const table of tables) table.forget(index);
     for (const connection of handedOver) main.count(connection);
     this.#deaths.push(performance.now());
-    const isLast = this.#isDraining || !this.#hasEverServed;
+    const isLast = this.#isDraining || !this.#hasEverServed || !this.#options.canRestart();
     const restartMs = isLast ? null : restartDelayMs(this.#deaths);
     this.#closeLeft(restartMs === null);
     this.#options.onWorkerDeath({ worker: index, error, unrecorded, restartMs });
-    if (restartMs !== null) this.#restart = setTimeout(() => this.#startAgain(), restartMs);
-    else if (this.#isDraining) this.#hasEnded();
-    else this.#giveUp();
+    if (restartMs !== null) {
+      this.#restart = setTimeout(() => this.#startAgain(), restartMs);
+      return;
+    }
+    this.#hasEnded();
+    if (!this.#isDraining) this.#options.onFatal(new Error(`data plane worker ${index} ${this.#whyLast()}`));
   }
 
   #heardOfDescriptors(report: DescriptorReport): void {
@@ -148,12 +153,10 @@ export class WorkerKeeper<R> {
     this.#thread = this.#start();
   }
 
-  #giveUp(): void {
-    const what = this.#hasEverServed
-      ? `has died ${DEATHS_BORNE} times in ${WINDOW_MS / 1_000} s`
-      : 'cannot start';
-    this.#options.onFatal(new Error(`data plane worker ${this.#kept.index} ${what}`));
-    this.#hasEnded();
+  #whyLast(): string {
+    if (!this.#hasEverServed) return 'cannot start';
+    if (!this.#options.canRestart()) return 'has died, and the program to start another from has changed';
+    return `has died ${DEATHS_BORNE} times in ${WINDOW_MS / 1_000} s`;
   }
 
   /** Ends what a thread left open; connections with a reset, for what was under way is not complete. */
