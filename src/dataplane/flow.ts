@@ -240,7 +240,8 @@ export class Flow<A extends Attempt> {
 
   #sniffHello(): void {
     const read = this.#helloReader.read(this.#opening.view());
-    if (read.protocol === 'http' && this.#isHttpServed) return this.#handOver();
+    // Inside a tunnel only the tunnel's destination counts.
+    if (read.protocol === 'http' && this.#request === null) return this.#handOver();
     this.record.protocol = read.protocol;
     switch (read.kind) {
       case 'need-more':
@@ -352,12 +353,6 @@ export class Flow<A extends Attempt> {
     const passed = this.#watch.fromClient(bytes.subarray(consumed));
     if (this.#watch.violated) this.#judgement.object('name_mismatch');
     this.#opening.replace(Buffer.concat([bytes.subarray(0, consumed), passed ?? NOTHING]));
-  }
-
-  /** Inside a tunnel only the tunnel's destination counts; and HTTP's own connections come from the daemon's address. */
-  get #isHttpServed(): boolean {
-    const keepsSource = this.#listener.kind === 'transparent' && this.#listener.keepsSource;
-    return this.#request === null && !keepsSource;
   }
 
   /** Ends this flow without records: those of plain HTTP are written where its requests are judged. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { text } from '../support/client-hello.ts';
 import { DIALLED, relayed } from './lives.ts';
-import { connected, FlowRig, live, type RigOptions, relayEnds, says, story } from './support.ts';
+import { connected, FlowRig, live, type RigOptions, relayEnds, story } from './support.ts';
 
 const GET = text('GET / HTTP/1.1\r\nHost: allowed.example\r\n\r\n');
 
@@ -10,6 +10,7 @@ describe('plain HTTP', () => {
     ['at an sni listener', {}],
     ['at an explicit listener', { listener: 'explicit' }],
     ['at a transparent listener', { listener: 'resolve', goingPort: 80 }],
+    ['where upstreams are to see the client’s address', { listener: 'keep' }],
     ['in observe mode', { listener: 'resolve', mode: 'observe' }],
   ])('%s is handed over with all its bytes, and without records', (_, options) => {
     const rig = live(options, []);
@@ -26,17 +27,6 @@ describe('plain HTTP', () => {
     expect(rig.told).toEqual([]);
     rig.wire.handedOver?.done();
     expect(rig.told).toEqual(['over']);
-  });
-});
-
-describe('plain HTTP where upstreams are to see the client’s address', () => {
-  it.each([
-    ['enforce', 'deny', ['hangUp nothing']],
-    ['observe', 'would-deny', [`connect ${DIALLED}`]],
-  ] as const)('is not served in %s', (mode, action, calls) => {
-    const rig = live({ listener: 'keep', mode }, [says(GET)]);
-    expect(rig.wire.calls).toEqual(calls);
-    expect(rig.decision).toBe(`${action} NO_MATCH not_tls -; http - ${DIALLED}`);
   });
 });
 

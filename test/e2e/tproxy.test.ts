@@ -69,12 +69,34 @@ describeInLab(
     });
 
     describe("with the client's address towards upstreams", () => {
-      useGateway(suite, { policy, listener: { intercept: 'tproxy', sourceAddress: 'keep' } });
+      const rules = [{ name: 'site', hosts: ['allowed.example', 'plain.example'] }];
+      const keeping = { intercept: 'tproxy', sourceAddress: 'keep' };
+      useGateway(suite, { policy: { mode: 'enforce', rules }, listener: keeping });
 
       it.each(FAMILIES)('the server sees $client', async family => {
         const { code, answer, stderr } = await suite.clients.https('allowed.example', family.site);
         expect(code, stderr).toBe(CURL.ok);
         expect(answer).toMatchObject({ server: family.site, peer: family.client });
+      });
+
+      it.each(FAMILIES)('the server sees $client in plain HTTP, too', async family => {
+        const hosts = ['plain.example', 'plain.example', 'denied.example'];
+        const { statuses, body } = await suite.clients.httpKept(family.plain, hosts);
+        expect(statuses).toEqual(['200@1', '200@0', '403@0']);
+        expect(body.split(`"peer":"${family.client}"`)).toHaveLength(3);
+      });
+    });
+
+    describe("with the client's address towards upstreams, observing", () => {
+      const keeping = { intercept: 'tproxy', sourceAddress: 'keep' };
+      const gateway = useGateway(suite, { policy: { ...policy, mode: 'observe' }, listener: keeping });
+
+      it.each(FAMILIES)('the server sees $client in what cannot be judged', async family => {
+        const { result, decision } = await flowOf(gateway(), () =>
+          suite.clients.says(family.plain, 'GET / HTTP/1.0\r\n\r\n'),
+        );
+        expect(result.stdout).toContain(`"peer":"${family.client}"`);
+        expect(decision).toMatchObject({ action: 'would-deny', reason: 'malformed_request' });
       });
     });
   },

@@ -4,6 +4,7 @@ import { TcpAddresses } from '../../policy/tcp-addresses.ts';
 import { systemClock } from '../clock.ts';
 import type { Counters, WorkerCounters } from '../counters.ts';
 import type { DataPlaneOptions } from '../data-plane.ts';
+import type { Connect } from '../dial.ts';
 import { flowIds } from '../flow-id.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard, type PlainEndpoint } from '../guard.ts';
@@ -17,6 +18,7 @@ import type { WorkerSources } from '../source-counts.ts';
 import { nodeTimers } from '../timers.ts';
 import type { Libc } from './libc.ts';
 import { endpointOf, type PlainConnection } from './messages.ts';
+import { openSocketAs } from './sockets.ts';
 
 export interface MainFlowsOptions<R> extends DataPlaneOptions {
   readonly reporter: FlowReporter<R>;
@@ -68,7 +70,7 @@ export class MainFlows<R> {
       tcpAddresses: () => this.#tcpAddresses,
       nextFlowId: flowIds(flowIdPrefix),
       gateway: options.gateway,
-      connect: (ip, port, settle) => new NodeAttempt(ip, port, settle),
+      connectFor: origin => this.#connectFor(origin),
       moved: own.moved,
     };
     this.#unread = new FlowTable<NodeAttempt>({
@@ -79,7 +81,7 @@ export class MainFlows<R> {
       flowLimit,
       flowsPerSource: options.flowsPerSource,
     });
-    this.#handed = new HandedFlows(this.#world, this.#unread);
+    this.#handed = new HandedFlows(this.#world, this.#unread, origin => this.#connectFor(origin));
   }
 
   /** Serves a connection. The descriptor is closed here in any case; `over` is called once. */
@@ -134,6 +136,13 @@ export class MainFlows<R> {
   /** Says the last, when all flows are over. */
   finish(): void {
     this.#reporting.finish();
+  }
+
+  #connectFor({ listener, client }: HttpOrigin): Connect<NodeAttempt> {
+    if (listener.kind !== 'transparent' || !listener.keepsSource) {
+      return (ip, port, settle) => new NodeAttempt(ip, port, settle);
+    }
+    return (ip, port, settle) => new NodeAttempt(ip, port, settle, openSocketAs(this.#libc, client.ip, ip));
   }
 
   /** Null, and the descriptor closed, when Node takes it for no socket. */

@@ -188,6 +188,19 @@ function isTransparent(libc: Libc, fd: number, family: 4 | 6): boolean {
   return libc.getsockopt(fd, level, name, value, Int32Array.of(4)) === 0 && value.readInt32LE(0) !== 0;
 }
 
+/**
+ * A socket that is to connect to `ip` from `source`, which is somebody else's address: see `bindAs`. -1 when there is none
+ * to be had.
+ */
+export function openSocketAs(libc: Libc, source: IpAddress, ip: IpAddress): number {
+  if (source.family !== ip.family) return -1;
+  const family = ip.family === 4 ? c.AF_INET : c.AF_INET6;
+  const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
+  if (fd < 0 || bindAs(libc, fd, source)) return fd;
+  libc.close(fd);
+  return -1;
+}
+
 /** False when the kernel refuses. An IPv6 socket may serve IPv4 as well, hence both levels there. */
 function setTransparent(libc: Libc, fd: number, family: 4 | 6): boolean {
   const isV4 = setOption(libc, fd, c.SOL_IP, c.IP_TRANSPARENT, ON);

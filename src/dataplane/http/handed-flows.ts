@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Connect } from '../dial.ts';
 import type { FlowTable } from '../flow-table.ts';
 import type { NodeAttempt } from '../portable/node-attempt.ts';
 import { NodeWire } from '../portable/node-wire.ts';
@@ -23,10 +24,16 @@ export class HandedFlows {
   readonly #http: HttpFlows;
   readonly #world: HttpWorld;
   readonly #unread: FlowTable<NodeAttempt>;
+  readonly #connectFor: (origin: HttpOrigin) => Connect<NodeAttempt>;
 
-  /** `unread` holds what is relayed unread. */
-  constructor(world: HttpWorld, unread: FlowTable<NodeAttempt>) {
+  /** `unread` holds what is relayed unread; `connectFor`: as the world's, for that. */
+  constructor(
+    world: HttpWorld,
+    unread: FlowTable<NodeAttempt>,
+    connectFor: (origin: HttpOrigin) => Connect<NodeAttempt>,
+  ) {
     this.#world = world;
+    this.#connectFor = connectFor;
     this.#unread = unread;
     this.#http = new HttpFlows(world);
   }
@@ -40,6 +47,7 @@ export class HandedFlows {
         const { idleTimeoutMs, halfClosedTimeoutMs } = settings;
         this.#unread.takeBack(
           new NodeWire({
+            connect: this.#connectFor(handed),
             socket,
             client,
             originalDestination,

@@ -50,7 +50,7 @@ export class HostFlow {
     this.#record.dstPort = asked.port;
     this.#record.sniffed();
     this.#record.decided(verdict.decision);
-    this.upstream = new Upstream(asked.port, world, {
+    this.upstream = new Upstream(asked.port, origin, world, {
       dialing: () => this.#record.dialing(),
       dialed: ip => this.#record.dialed(ip),
     });

@@ -15,7 +15,8 @@ export interface HttpWorld extends World {
   readonly settings: FlowSettings & RelaySettings;
   /** Signs refusals; without control characters and quotes. */
   readonly gateway: string;
-  readonly connect: Connect<SocketAttempt>;
+  /** How upstreams are connected to for a client: from its own address, where its listener says so. */
+  connectFor(origin: HttpOrigin): Connect<SocketAttempt>;
   /** Counts bytes as they move: to upstreams and from them. */
   moved(bytesOut: number, bytesIn: number): void;
 }

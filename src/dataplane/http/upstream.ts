@@ -2,10 +2,10 @@ import { Agent } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { IpAddress } from '../../policy/address.ts';
-import { Dial } from '../dial.ts';
+import { type Connect, Dial } from '../dial.ts';
 import type { DialFailure } from '../events.ts';
 import type { RelayedBytes } from '../wire.ts';
-import type { HttpWorld, SocketAttempt } from './http-world.ts';
+import type { HttpOrigin, HttpWorld, SocketAttempt } from './http-world.ts';
 
 /** No upstream could be connected to. */
 export class DialError extends Error {
@@ -31,6 +31,7 @@ export class Upstream extends Agent {
   addresses: readonly IpAddress[] = [];
   readonly #port: number;
   readonly #world: HttpWorld;
+  readonly #connect: Connect<SocketAttempt>;
   readonly #events: UpstreamEvents;
   #dial: Dial<SocketAttempt> | null = null;
   #socket: Socket | null = null;
@@ -38,9 +39,10 @@ export class Upstream extends Agent {
   #past: RelayedBytes = { out: 0, in: 0 };
   #reported: RelayedBytes = { out: 0, in: 0 };
 
-  constructor(port: number, world: HttpWorld, events: UpstreamEvents) {
+  constructor(port: number, origin: HttpOrigin, world: HttpWorld, events: UpstreamEvents) {
     super({ keepAlive: true, maxSockets: 1 });
     this.#port = port;
+    this.#connect = world.connectFor(origin);
     this.#world = world;
     this.#events = events;
   }
@@ -66,7 +68,7 @@ export class Upstream extends Agent {
     this.#dial = new Dial<SocketAttempt>({
       addresses: this.addresses,
       port: this.#port,
-      connect: this.#world.connect,
+      connect: this.#connect,
       timers: this.#world.timers,
       timeoutMs: this.#world.settings.dialTimeoutMs,
       done: outcome => {

@@ -1,4 +1,4 @@
-import { connect as connectSocket, type Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { IpAddress } from '../../policy/address.ts';
 import type { Attempt } from '../dial.ts';
 import type { DialFailure } from '../events.ts';
@@ -14,19 +14,18 @@ export class NodeAttempt implements Attempt {
   readonly #settle: (failure: DialFailure | null) => void;
   readonly #failed = (error: NodeJS.ErrnoException) => this.#finish(failureOf(error.code));
 
-  constructor(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void) {
+  /** `fd`: a socket that is not connected yet, ours from now on; negative: there was none to be had. */
+  constructor(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void, fd?: number) {
     this.#settle = settle;
-    this.socket = connectSocket({
-      host: ip.toString(),
-      port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEPALIVE_MS,
-      allowHalfOpen: true,
-    });
+    const isMissing = fd !== undefined && fd < 0;
+    this.socket = new Socket({ allowHalfOpen: true, ...(fd === undefined || isMissing ? {} : { fd }) });
+    this.socket.setNoDelay(true);
+    this.socket.setKeepAlive(true, KEEPALIVE_MS);
     this.socket.pause();
     this.socket.once('error', this.#failed);
     this.socket.once('connect', () => this.#finish(null));
+    if (isMissing) this.socket.destroy(new Error('no socket to connect with'));
+    else this.socket.connect({ host: ip.toString(), port });
   }
 
   abort(): void {

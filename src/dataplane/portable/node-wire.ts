@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import type { IpAddress } from '../../policy/address.ts';
+import type { Connect } from '../dial.ts';
 import type { DialFailure, FlowEnd } from '../events.ts';
 import type { Flow } from '../flow.ts';
 import type { FlowWire } from '../flow-table.ts';
 import type { RelayWatch } from '../tls-watch.ts';
 import type { Endpoint } from '../wire.ts';
-import { NodeAttempt } from './node-attempt.ts';
+import type { NodeAttempt } from './node-attempt.ts';
 import { NodeRelay } from './node-relay.ts';
 
 const LINGER_MS = 1_000;
@@ -18,6 +19,7 @@ export interface NodeWireOptions {
   readonly idleTimeoutMs: number;
   readonly halfClosedTimeoutMs: number;
   readonly moved: (bytesOut: number, bytesIn: number) => void;
+  readonly connect: Connect<NodeAttempt>;
   /** Serves plain HTTP: see `Wire.handOver`. The socket is paused and has no listeners. Null where it came from there. */
   readonly handOver: ((opening: Uint8Array, done: () => void) => void) | null;
 }
@@ -59,11 +61,9 @@ export class NodeWire implements FlowWire<NodeAttempt> {
     else this.#flow?.abandon(end);
   }
 
-  readonly connect = (
-    ip: IpAddress,
-    port: number,
-    settle: (failure: DialFailure | null) => void,
-  ): NodeAttempt => new NodeAttempt(ip, port, settle);
+  connect(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void): NodeAttempt {
+    return this.#options.connect(ip, port, settle);
+  }
 
   ask(upstream: NodeAttempt, request: Uint8Array, answered: (answer: Uint8Array | null) => void): () => void {
     return upstream.ask(request, answer => {

@@ -7,6 +7,7 @@ import { systemClock } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import { type DataPlane, type DataPlaneOptions, ListenError } from '../data-plane.ts';
 import { affordableFlows } from '../descriptors.ts';
+import type { Connect } from '../dial.ts';
 import { flowIds, newRunId } from '../flow-id.ts';
 import { FlowTable } from '../flow-table.ts';
 import { makeGuard } from '../guard.ts';
@@ -108,7 +109,7 @@ class PortablePlane<R> implements DataPlane {
       tcpAddresses: () => this.#tcpAddresses,
       nextFlowId: flowIds(`${newRunId()}0-`),
       gateway,
-      connect: (ip, port, settle) => new NodeAttempt(ip, port, settle),
+      connectFor: () => connect,
       moved: this.#counters.worker(0).moved,
     };
     this.#flows = new FlowTable<NodeAttempt>({
@@ -119,7 +120,7 @@ class PortablePlane<R> implements DataPlane {
       flowLimit: this.flowLimit,
       flowsPerSource,
     });
-    this.#handed = new HandedFlows(world, this.#flows);
+    this.#handed = new HandedFlows(world, this.#flows, () => connect);
   }
 
   setPolicy(policy: Policy): void {
@@ -184,6 +185,7 @@ class PortablePlane<R> implements DataPlane {
     const { moved } = this.#counters.worker(0);
     this.#flows.serve(
       new NodeWire({
+        connect,
         socket,
         client,
         originalDestination: null,
@@ -203,6 +205,8 @@ class PortablePlane<R> implements DataPlane {
     );
   }
 }
+
+const connect: Connect<NodeAttempt> = (ip, port, settle) => new NodeAttempt(ip, port, settle);
 
 /** Null when the peer is gone already. */
 function peerOf(socket: Socket): Endpoint | null {

@@ -111,7 +111,7 @@ export class HttpRig {
       policy: () => this.policy,
       tcpAddresses: () => TcpAddresses.none(),
       nextFlowId: () => `flow-${flows++}`,
-      connect: (address, port, settle) => {
+      connectFor: () => (address, port, settle) => {
         this.dialed.push(`${address}:${port}`);
         if (options.connect !== undefined) return { socket: new Socket(), ...options.connect() };
         const server = servers[address.toString()] ?? servers['*'] ?? 9;
