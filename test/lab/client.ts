@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Namespaces, RunResult } from '../support/namespaces.ts';
+import { postgresPrograms } from '../support/postgres.ts';
 import type { SshFiles } from '../support/ssh.ts';
 import { at, type Family, type Room } from './addresses.ts';
-import { DATABASE_USER, findPostgres } from './postgres.ts';
+import { DATABASE_USER } from './postgres.ts';
 
 export interface ClientOptions {
   readonly rooms: Namespaces<Room>;
@@ -88,7 +89,7 @@ export class Client {
 
   /** psql asking a server for its own address. `to`: where it connects to; the name is said by TLS alone. */
   async psql(host: string, to: string, sslmode: 'disable' | 'require'): Promise<string> {
-    const bin = findPostgres();
+    const bin = postgresPrograms();
     if (bin === null) return 'no psql';
     const target = `host=${host} hostaddr=${to} user=${DATABASE_USER} dbname=postgres sslmode=${sslmode} connect_timeout=10`;
     const query =
@@ -134,15 +135,19 @@ export class Client {
       '|%{http_code}',
       `${scheme}://${host}:${port}/`,
     ];
-    const { code, stdout, stderr } = await this.#run(command, args);
-    if (code !== 0) return complaint(stderr);
-    const [body = '', status = ''] = stdout.split('|');
-    return `${status} ${body.startsWith('{') ? told(body) : body.trim()}`;
+    return served(await this.#run(command, args));
   }
 
   #run(command: string, args: readonly string[], input?: string): Promise<RunResult> {
     return this.#options.rooms.run(this.#options.room, command, args, input);
   }
+}
+
+/** What curl was given, by its output with the status at the end. */
+function served({ code, stdout, stderr }: RunResult): string {
+  if (code !== 0) return complaint(stderr);
+  const [body = '', status = ''] = stdout.split('|');
+  return `${status} ${body.startsWith('{') ? told(body) : body.trim()}`;
 }
 
 /** What a server outside says about itself and its client. */

@@ -41,10 +41,6 @@ export class LabDaemon {
     writeFileSync(join(directory, 'policy.yaml'), JSON.stringify(policy, null, 2));
   }
 
-  get logPath(): string {
-    return join(this.#options.directory, 'sallyport.log');
-  }
-
   async start(): Promise<void> {
     const { rooms, main, directory, uid, capabilities } = this.#options;
     this.#next = 0;

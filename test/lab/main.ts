@@ -17,6 +17,15 @@ for (const [signal, code] of Object.entries(SIGNAL_CODES)) process.on(signal, ()
 
 process.exitCode = await main(parseLabOptions(process.argv.slice(2)));
 
+async function run({ intercepts, keep }: Extract<LabOptions, { what: 'run' }>): Promise<number> {
+  try {
+    return await tellLab({ intercepts, keep, root: ROOT }, say);
+  } catch (error) {
+    complain(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
 async function main(options: LabOptions): Promise<number> {
   switch (options.what) {
     case 'wrong':
@@ -32,7 +41,7 @@ async function main(options: LabOptions): Promise<number> {
         complain(obstacle);
         return 2;
       }
-      return options.what === 'remove' ? removeStanding(say) : tellLab({ ...options, root: ROOT }, say);
+      return options.what === 'remove' ? removeStanding(say) : run(options);
     }
   }
 }

@@ -1,22 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Namespaces } from '../support/namespaces.ts';
 import type { Room } from './addresses.ts';
 import { Program } from './program.ts';
 
-/** Where Debian has the servers of PostgreSQL, a directory for each version. */
-const VERSIONS = '/usr/lib/postgresql';
 /** It refuses to run as root. */
 const USER = 'postgres';
 /** The superuser of the database, who needs no password here. */
 export const DATABASE_USER = 'app';
-
-/** The directory with PostgreSQL's programs; null when there are none. */
-export function findPostgres(): string | null {
-  if (!existsSync(VERSIONS)) return null;
-  const bins = readdirSync(VERSIONS).map(version => join(VERSIONS, version, 'bin'));
-  return bins.find(bin => existsSync(join(bin, 'initdb'))) ?? null;
-}
 
 /** Starts a real server, with TLS, on port 5432 of every address outside. */
 export async function startPostgres(

@@ -60,8 +60,13 @@ export class Program {
   /** Starts one and waits until it is ready. Throws with its last lines when it ends before that. */
   static async start(options: ProgramOptions): Promise<Program> {
     const program = new Program(options);
-    await program.line(options.isReady, 0, READY_WITHIN_MS);
-    return program;
+    try {
+      await program.line(options.isReady, 0, READY_WITHIN_MS);
+      return program;
+    } catch (error) {
+      program.leave();
+      throw error;
+    }
   }
 
   /** The first line from the `from`th on that matches, once it is there. Rejects when the program ends first, or it takes too long. */

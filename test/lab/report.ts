@@ -14,8 +14,22 @@ export function reportRow({ row, happened, decisions, skipped, faults }: RowResu
 
 /** The key fields of a decision record. */
 function reportRecord(record: LogLine): string {
-  const { src_ip, dst_ip, dst_port, hostname, protocol, state, action, reason, rule, dst_mismatch } = record;
-  const fields = Object.entries({ reason, rule, dst_mismatch }).filter(([, value]) => value != null);
+  const {
+    src_ip,
+    dst_ip,
+    dst_port,
+    hostname,
+    protocol,
+    state,
+    action,
+    reason,
+    rule,
+    dst_mismatch,
+    vpc_endpoint,
+  } = record;
+  const fields = Object.entries({ reason, rule, dst_mismatch, vpc_endpoint }).filter(
+    ([, value]) => value != null,
+  );
   const why = fields.map(([key, value]) => `${key}=${value}`);
   return [state, action, ...why, protocol, hostname ?? '-', `${src_ip} -> ${dst_ip ?? '-'} ${dst_port}`].join(
     ' ',

@@ -27,11 +27,15 @@ export async function tellLab({ intercepts, keep, root }: LabRun, say: Say): Pro
   for (const [i, intercept] of intercepts.entries()) {
     say(`${i === 0 ? '' : '\n'}building the lab with ${intercept} …\n`);
     const town = await Town.build({ intercept, root });
+    let stands = false;
     try {
       await tryAll(town, tally, say);
-      if (keep && i === intercepts.length - 1) await leave(town, say);
+      if (keep && i === intercepts.length - 1) {
+        await leave(town, say);
+        stands = true;
+      }
     } finally {
-      if (!town.isLeft) town.close();
+      if (!stands) town.close();
     }
   }
   const { ok, skipped, failed } = tally;

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Certificate, makeCertificate } from '../support/certificate.ts';
 import { Namespaces } from '../support/namespaces.ts';
+import { postgresPrograms } from '../support/postgres.ts';
 import { SshFiles, sshObstacle } from '../support/ssh.ts';
 import { until } from '../support/until.ts';
 import { at, FAMILIES, type Family, ROOMS, type Room, V4, ZONE } from './addresses.ts';
@@ -11,7 +12,7 @@ import { labDirectory, makeDirectory, markKept, removeFiles, setResolver } from 
 import { type Intercept, labConfig, labPolicy, unitCapabilities } from './gateway-config.ts';
 import { LabDaemon } from './lab-daemon.ts';
 import { OutsideWatch } from './outside-watch.ts';
-import { findPostgres, startPostgres } from './postgres.ts';
+import { startPostgres } from './postgres.ts';
 import { Program } from './program.ts';
 
 export interface TownOptions {
@@ -39,7 +40,6 @@ export class Town {
   readonly build: Client;
   readonly legacy: Client;
   readonly gateway: Client;
-  isLeft = false;
   /** What the gateway's kernel had before any ruleset. */
   #bare = '';
   readonly #ssh: SshFiles | null;
@@ -147,7 +147,6 @@ export class Town {
 
   /** Lets it stand without us. */
   leave(): void {
-    this.isLeft = true;
     process.off('exit', this.#removeAtExit);
     markKept(this.id);
     this.daemon.leave();
@@ -225,7 +224,7 @@ export class Town {
   }
 
   async #startPostgres(): Promise<void> {
-    const bin = findPostgres();
+    const bin = postgresPrograms();
     if (bin === null) return;
     this.#programs.push(await startPostgres(this.rooms, bin, this.directory, this.#certificate));
   }

@@ -21,10 +21,13 @@ const NOBODY = 65_534;
 
 /** Why PostgreSQL cannot be had here, or null. */
 export function postgresObstacle(): string | null {
-  return programs() !== null && existsSync('/usr/bin/psql') ? null : 'needs postgresql and postgresql-client';
+  return postgresPrograms() !== null && existsSync('/usr/bin/psql')
+    ? null
+    : 'needs postgresql and postgresql-client';
 }
 
-function programs(): string | null {
+/** The directory with the programs of PostgreSQL; null when there are none. */
+export function postgresPrograms(): string | null {
   const [version] = existsSync(VERSIONS) ? readdirSync(VERSIONS).reverse() : [];
   return version === undefined ? null : join(VERSIONS, version, 'bin');
 }
@@ -42,7 +45,7 @@ export class PostgresCluster {
   #servers = 0;
 
   constructor(names: readonly string[]) {
-    const bin = programs();
+    const bin = postgresPrograms();
     if (bin === null) throw new Error('there is no PostgreSQL');
     const [command = '', ...args] = [
       ...asNobody(this.#directory),
@@ -74,7 +77,7 @@ export class PostgresCluster {
   ): Promise<PostgresServer> {
     const data = join(this.#directory, `server-${this.#servers++}`);
     cpSync(join(this.#directory, 'template'), data, { recursive: true });
-    const bin = programs() ?? '';
+    const bin = postgresPrograms() ?? '';
     execFileSync('chown', ['-R', '--reference', join(this.#directory, 'template'), data]);
     const settings = {
       listen_addresses: addresses.join(','),

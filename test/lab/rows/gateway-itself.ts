@@ -1,11 +1,12 @@
+import { asUser } from '../../support/lab-udp.ts';
 import type { Family } from '../addresses.ts';
 import type { Intercept } from '../gateway-config.ts';
 import type { Row } from '../row.ts';
 import { OWN_UID } from '../town.ts';
 
 /** Somebody else on the gateway. */
-const SOMEBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
-const SALLYPORT = ['setpriv', '--reuid', String(OWN_UID), '--regid', String(OWN_UID), '--clear-groups'];
+const SOMEBODY = ['setpriv', ...asUser(65_534, [])];
+const SALLYPORT = ['setpriv', ...asUser(OWN_UID, [])];
 
 /** What the gateway sends itself. */
 export function ownTrafficRows(family: Family): Row[] {

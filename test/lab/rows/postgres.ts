@@ -1,11 +1,11 @@
+import { postgresPrograms } from '../../support/postgres.ts';
 import type { Family } from '../addresses.ts';
-import { findPostgres } from '../postgres.ts';
 import type { Row } from '../row.ts';
 
 /** A real database server: by its address where a tcp rule has that, else by the name that its client says in TLS. */
 export function postgresRows(family: Family): Row[] {
   const { name, database, warehouse, build } = family;
-  const obstacle = findPostgres() === null ? 'needs postgresql' : null;
+  const obstacle = postgresPrograms() === null ? 'needs postgresql' : null;
   const toDatabase = { src_ip: build, dst_ip: database, dst_port: 5432, hostname: 'db.example' };
   const toWarehouse = { src_ip: build, dst_port: 5432, hostname: 'pg.example' };
   return [
@@ -27,7 +27,7 @@ export function postgresRows(family: Family): Row[] {
       tried: `${name}: PostgreSQL by TLS, an allowed name said to another server`,
       obstacle,
       act: ({ build }) => build.psql('pg.example', family.mirror, 'require'),
-      happens: /served by (198\.51\.100\.55|2001:db8:51::55) over TLSv1\.3/,
+      happens: `served by ${warehouse} over TLSv1.3`,
       decisions: [{ ...toWarehouse, action: 'allow', rule: 'warehouse', dst_mismatch: true }],
     },
     {
