@@ -1,7 +1,8 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
+import { createServer, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { listenOn } from './upstream.ts';
 
 export type DnsRecordType = 'A' | 'AAAA' | 'CNAME';
 
@@ -21,9 +22,14 @@ export interface DnsQuery {
 }
 
 /** The answer section (empty: no data), an error, or no answer at all. */
-export type DnsReply = readonly DnsRecord[] | 'NXDOMAIN' | 'SERVFAIL' | 'silence';
+export type DnsReply = readonly DnsRecord[] | 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED' | 'silence';
 
-export type DnsHandler = (query: DnsQuery) => DnsReply;
+/** Packets in place of an answer, made of honest ones. */
+export interface CraftedReply {
+  readonly packets: (honest: (reply: Exclude<DnsReply, 'silence'>) => Buffer) => readonly Buffer[];
+}
+
+export type DnsHandler = (query: DnsQuery, transport: 'udp' | 'tcp') => DnsReply | CraftedReply;
 
 /** Records by name; a CNAME is followed within the table, a missing name is NXDOMAIN. */
 export type DnsZone = Readonly<Record<string, DnsReply>>;
@@ -39,21 +45,38 @@ export interface DnsServer {
 }
 
 const TYPE_CODES = { A: 1, CNAME: 5, AAAA: 28 } as const;
-const RESPONSE_CODES = { NXDOMAIN: 3, SERVFAIL: 2 } as const;
+const RESPONSE_CODES = { NXDOMAIN: 3, SERVFAIL: 2, REFUSED: 5 } as const;
 
-/** A DNS server over UDP on 127.0.0.1 and a free port; answers whatever the zone or handler says. */
+/** A DNS server over UDP and TCP on 127.0.0.1 and a free port; answers whatever the zone or handler says. */
 export async function startDnsServer(source: DnsZone | DnsHandler): Promise<DnsServer> {
   const handler = typeof source === 'function' ? source : zoneHandler(source);
   const socket = createSocket('udp4');
   const queries: DnsQuery[] = [];
-  socket.on('message', (message: Buffer, peer: RemoteInfo) => {
+  const answer = (message: Buffer, transport: 'udp' | 'tcp'): readonly Buffer[] => {
     const question = readQuestion(message);
-    if (question === null) return;
+    if (question === null) return [];
     queries.push(question.query);
-    const reply = handler(question.query);
-    if (reply !== 'silence') socket.send(encodeReply(message, question, reply), peer.port, peer.address);
+    const reply = handler(question.query, transport);
+    if (reply === 'silence') return [];
+    const encode = (honest: Exclude<DnsReply, 'silence'>) => encodeReply(message, question, honest);
+    return isCrafted(reply) ? reply.packets(encode) : [encode(reply)];
+  };
+  socket.on('message', (message: Buffer, peer: RemoteInfo) => {
+    for (const packet of answer(message, 'udp')) socket.send(packet, peer.port, peer.address);
   });
-  socket.bind(0, '127.0.0.1');
+  const stream = createServer(connection => {
+    connection.on('error', () => {});
+    // One question fits into one read; each message has its length before it.
+    connection.on('data', chunk => {
+      for (const packet of answer(chunk.subarray(2), 'tcp')) {
+        const length = Buffer.alloc(2);
+        length.writeUInt16BE(packet.length);
+        connection.write(Buffer.concat([length, packet]));
+      }
+    });
+  });
+  // TCP picks the port: of UDP's, far fewer are in use.
+  socket.bind(await listenOn(stream), '127.0.0.1');
   await once(socket, 'listening');
   const { address, port } = socket.address();
   return {
@@ -61,8 +84,16 @@ export async function startDnsServer(source: DnsZone | DnsHandler): Promise<DnsS
     port,
     server: `${address}:${port}`,
     queries,
-    close: () => new Promise(resolve => socket.close(() => resolve())),
+    close: () =>
+      new Promise(resolve => {
+        stream.close();
+        socket.close(() => resolve());
+      }),
   };
+}
+
+function isCrafted(reply: DnsReply | CraftedReply): reply is CraftedReply {
+  return typeof reply === 'object' && 'packets' in reply;
 }
 
 function zoneHandler(zone: DnsZone): DnsHandler {
