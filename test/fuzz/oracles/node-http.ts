@@ -8,6 +8,8 @@ class Said extends Duplex {
   constructor(bytes: Uint8Array) {
     super();
     this.push(bytes);
+    // Else a parser that waits for more is waited for without end.
+    this.push(null);
   }
 
   override _read(): void {}

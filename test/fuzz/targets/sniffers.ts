@@ -4,6 +4,11 @@ import { RequestReader } from '../../../src/dataplane/client-request.ts';
 import { parseConnect } from '../../../src/sniff/connect.ts';
 import { parseRequestHead, type RequestHead, type RequestHeadResume } from '../../../src/sniff/http-head.ts';
 import { type HttpRole, judgeRequest } from '../../../src/sniff/http-request.ts';
+import {
+  ENCRYPTION_REQUEST_BYTES,
+  encryptionRequest,
+  parsePostgresOpening,
+} from '../../../src/sniff/postgres.ts';
 import { parseProxyProtocol } from '../../../src/sniff/proxy-protocol.ts';
 import { proxyProtocolHeader } from '../../../src/sniff/proxy-protocol-header.ts';
 import { parseSocks5Greeting, parseSocks5Request } from '../../../src/sniff/socks5.ts';
@@ -11,6 +16,7 @@ import { hostnameFault } from '../../../src/tls-sni/hostname.ts';
 import { concat } from '../../support/client-hello.ts';
 import { socksRequest } from '../../support/tunnel.ts';
 import { fromHex, inHex } from '../inputs/hex.ts';
+import { mutated } from '../inputs/mutate.ts';
 import { pieceLengths, piecesOf, prefixesOf } from '../inputs/pieces.ts';
 import { proxyHeaders, socksClients, socksRequests } from '../inputs/proxy-openings.ts';
 import { requestStreams } from '../inputs/requests.ts';
@@ -47,6 +53,8 @@ const headItself = property('a request head that is accepted is written again as
   const head = parseRequestHead(bytes);
   if (head.kind !== 'done') return 'vacuous';
   const original = Buffer.from(bytes.subarray(0, head.consumed)).toString('latin1');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that none is there is the point
+  assert.doesNotMatch(original, /\r(?!\n)|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/);
   // All that may be lost is white space around values.
   assert.equal(original.replaceAll(/(?<=\r\n[^:\r]*:)[ \t]*|[ \t]+(?=\r\n)/g, ''), written(head));
   return undefined;
@@ -175,6 +183,28 @@ const proxyProtocol = property(
   },
 );
 
+const postgresOpenings = fc.oneof(
+  mutated(fc.constantFrom(encryptionRequest('ssl'), encryptionRequest('gssenc')), 2),
+  mutated(fc.constant(Uint8Array.of(0, 0, 0, 16, 0, 3, 0, 0, 117, 115, 101, 114, 0, 97, 0, 0)), 2),
+  fc.uint8Array({ maxLength: 12 }),
+);
+
+const postgres = property(
+  'a PostgreSQL request for encryption that is read is written again as it was, at any split',
+  inHex(postgresOpenings),
+  hex => {
+    const bytes = fromHex(hex);
+    const whole = parsePostgresOpening(bytes);
+    for (let length = 0; length < bytes.length; length++) {
+      const part = parsePostgresOpening(bytes.slice(0, length));
+      if (part.kind !== 'need-more') assert.deepEqual(part, whole);
+    }
+    if (whole.kind !== 'request') return 'vacuous';
+    assert.deepEqual(bytes.slice(0, ENCRYPTION_REQUEST_BYTES), encryptionRequest(whole.request));
+    return undefined;
+  },
+);
+
 /** IPv4 and its mapped form are one address. */
 function plain({ ip, port }: { readonly ip: string; readonly port: number }): string {
   const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(ip);
@@ -205,7 +235,7 @@ function assertStable(
 export const sniffers: Target = {
   name: 'sniffers',
   summary:
-    'HTTP heads, CONNECT, SOCKS5, PROXY protocol: any split, nothing but what was said, as Node reads it',
+    'HTTP heads, CONNECT, SOCKS5, PROXY protocol, PostgreSQL: any split, nothing but what was said, as Node reads it',
   shortRuns: 300,
   open: async scope => {
     const node = NodeHttp.open(scope);
@@ -233,6 +263,7 @@ export const sniffers: Target = {
         socks,
         greeting,
         proxyProtocol,
+        postgres,
         beside,
       ],
       missing: [],
