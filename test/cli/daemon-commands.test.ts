@@ -45,6 +45,18 @@ describe('where the daemon is asked', () => {
   );
 });
 
+describe('an address that is none', () => {
+  it.each([
+    ['ftp://127.0.0.1:21', 'sallyport: --admin ftp://127.0.0.1:21: no address (write 127.0.0.1:9464'],
+    ['127.0.0.1:port', 'sallyport: --admin 127.0.0.1:port: no address (write 127.0.0.1:9464'],
+    ['http://ann:secret@127.0.0.1:9464', 'sallyport: the admin address holds a name or a password'],
+  ])('%s', async (admin, message) => {
+    const { code, err } = await sallyport(['status', '--admin', admin]);
+    expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+    expect(err).not.toContain('secret');
+  });
+});
+
 describe('healthcheck', () => {
   it.each([
     ['ready', [], 0, 'ok\n'],
@@ -187,6 +199,48 @@ describe('reload', () => {
     it('takes it from SALLYPORT_TOKEN', async () => {
       const { admin } = await fakeDaemon(fileWith(TOKEN, 'token'));
       expect((await sallyport(['reload', '--admin', admin], { SALLYPORT_TOKEN: TOKEN })).code).toBe(0);
+    });
+
+    it.each([
+      ['a line too many', 'first-line-of-a-token\nsecond-line-of-a-token'],
+      ['spaces', 'a token of some length'],
+      ['a letter too far', 'ein-schlüssel-mit-umlaut'],
+      ['too little', 'short'],
+    ])('refuses a token with %s, and does not say it', async (_, text) => {
+      const { admin } = await fakeDaemon(fileWith(TOKEN, 'token'));
+      const byVariable = await sallyport(['reload', '--admin', admin], { SALLYPORT_TOKEN: text });
+      const file = fileWith(text, 'token');
+      const byFile = await sallyport(['reload', '--admin', admin, '--token-file', file]);
+      expect([byVariable.code, byVariable.err]).toEqual([
+        2,
+        expect.stringMatching(/^sallyport: SALLYPORT_TOKEN holds /),
+      ]);
+      expect([byFile.code, byFile.err]).toEqual([
+        2,
+        expect.stringContaining(`sallyport: --token-file ${file} holds `),
+      ]);
+      for (const { err } of [byVariable, byFile]) expect(err).not.toContain(text.slice(0, 9));
+    });
+
+    it('does not follow where it is led, for the token would go along', async () => {
+      const asked: unknown[] = [];
+      const elsewhere = createServer((request, response) => {
+        asked.push(request.headers);
+        response.end('{}');
+      });
+      const server = createServer((_request, response) => {
+        const { port } = elsewhere.address() as AddressInfo;
+        response.writeHead(307, { location: `http://127.0.0.1:${port}/` }).end();
+      });
+      for (const each of [elsewhere, server]) {
+        await new Promise<void>(resolve => each.listen(0, '127.0.0.1', resolve));
+        onTestFinished(() => void each.close());
+      }
+      const { port } = server.address() as AddressInfo;
+      const { code, err } = await sallyport(['reload', '--admin', `127.0.0.1:${port}`], {
+        SALLYPORT_TOKEN: TOKEN,
+      });
+      expect([code, err, asked]).toEqual([1, 'sallyport: the daemon answered 307\n', []]);
     });
 
     it('says that the file cannot be read', async () => {

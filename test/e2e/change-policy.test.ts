@@ -160,6 +160,15 @@ describe('changing the policy of a running daemon', () => {
     expect((await run(daemon, 'status')).stdout).toContain('2 rules');
   });
 
+  it('many commands at once: no change is lost', async () => {
+    const daemon = await start();
+    const hosts = Array.from({ length: 10 }, (_, i) => `h${i}.example`);
+    const ran = await Promise.all(hosts.map(host => run(daemon, 'allow', host, '--yes')));
+    for (const { code, stderr } of ran)
+      expect([code, stderr]).toEqual([0, expect.stringMatching(/^changed; /m)]);
+    for (const host of hosts) expect(readFileSync(daemon.policyPath, 'utf8')).toContain(`- ${host}\n`);
+  });
+
   it('a policy that went away is missing, not changed', async () => {
     const daemon = await start();
     rmSync(daemon.policyPath);

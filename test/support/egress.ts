@@ -15,6 +15,9 @@ export interface EgressOptions {
   readonly prefix?: readonly string[];
   /** After `node`. */
   readonly nodeArgs?: readonly string[];
+  /** Before `node`. */
+  readonly prefix?: readonly string[];
+  readonly main?: string;
 }
 
 /** A policy that allows allowed.example on one port, by a rule of that name. */
