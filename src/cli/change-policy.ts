@@ -4,13 +4,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { ChangeOutcome, ChangeReport, Refusal, Requester } from '../admin/policy-changes.ts';
 import { USER_HEADER } from '../admin/requester.ts';
 import { type PolicyChange, planChange } from '../config/plan-change.ts';
-import { defaultsFromEnv } from '../config/policy-defaults.ts';
 import type { PolicyEdit } from '../config/policy-edit.ts';
 import { PolicyEditor } from '../daemon/policy-editor.ts';
 import { AdminClient, expectOk } from './admin-client.ts';
 import { type Options, textOption } from './command.ts';
 import { CommandFailure, type ExitCode, type Io, UsageError } from './io.ts';
 import { showDiff } from './show-diff.ts';
+import { readSurroundings } from './surroundings.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Editing and loading a policy of 100 000 rules takes seconds. */
@@ -96,8 +96,8 @@ function byDaemon(path: string, body: unknown, options: Options, io: Io): Change
 function inFile(path: string, edit: PolicyEdit, force: boolean, io: Io): Change {
   const editor = new PolicyEditor({
     path,
-    plan: (policy: string, change: PolicyChange) =>
-      planChange(policy, change, Date.now(), defaultsFromEnv(io.env)),
+    plan: async (policy: string, change: PolicyChange) =>
+      planChange(policy, change, Date.now(), (await readSurroundings(io)).defaults),
     reload: null,
     obstacles: async () => null,
     audit: null,

@@ -73,7 +73,7 @@ export const COMMANDS: readonly Command[] = [
     args: '[files...]',
     summary: 'check policies and daemon configurations without running them',
     details:
-      'Takes files and directories of policies; which of the two a file is, its keys tell. Without files: ./config/sallyport.yaml and the policy it names. Warnings do not fail the check. It asks no DNS and opens no port.',
+      'Takes files and directories of policies; which of the two a file is, its keys tell. Without files: ./config/sallyport.yaml and the policy it names. Warnings do not fail the check. It asks no DNS and opens no port; in an ECS task it asks the metadata endpoint for region and account, as the daemon does.',
     options: [JSON_OUTPUT],
     load: async () => (await import('./commands/check.ts')).check,
   },

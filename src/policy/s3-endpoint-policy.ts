@@ -47,6 +47,7 @@ export function s3EndpointPolicy(
       if (!resource.ok) notes.add(`rule ${rule.name}: ${resource.note}`);
       else if (rule.action === 'allow' && isOfPreset) read.add(resource.objects);
       else {
+        if (rule.action === 'allow' && isLoose(reading)) notes.add(`rule ${rule.name}: ${loosely(reading)}`);
         const set = rule.action === 'deny' ? denied : allowed;
         set.add(resource.bucket).add(resource.objects);
       }
@@ -87,6 +88,17 @@ function resourceOf({ form, bucket, accessPoint, region, partition }: S3Reading)
   const service = form === 'object-lambda' ? 's3-object-lambda' : 's3';
   const arn = `arn:${partition.name}:${service}:${region}:${account}:accesspoint/${name.replaceAll('*', '?*')}`;
   return { ok: true, bucket: arn, objects: `${arn}/object/*` };
+}
+
+/** IAM's star also stands for a slash, so that what follows it may lie in the key of an object. */
+function isLoose({ bucket }: S3Reading): boolean {
+  return bucket !== null && /\*.*[^*]$/.test(bucket);
+}
+
+function loosely({ bucket }: S3Reading): string {
+  const text = bucket ?? '';
+  const [before, after] = [text.slice(0, text.indexOf('*')), text.slice(text.lastIndexOf('*') + 1)];
+  return `${text} opens more there: objects in buckets named ${before}…, if their keys hold ${after} (IAM's * is also /; name the buckets to be exact)`;
 }
 
 function left(note: string): Resource {

@@ -43,8 +43,8 @@ describe('an endpoint policy', () => {
     ],
     [
       'writes a star as one character or more',
-      ofGrant('a', { buckets: ['team-*-logs'] }),
-      { 'ApprovedBuckets Allow s3:*': ['arn:aws:s3:::team-?*-logs', 'arn:aws:s3:::team-?*-logs/*'] },
+      ofGrant('a', { buckets: ['team-*'] }),
+      { 'ApprovedBuckets Allow s3:*': ['arn:aws:s3:::team-?*', 'arn:aws:s3:::team-?*/*'] },
     ],
     [
       'names the partition',
@@ -108,6 +108,15 @@ describe('an endpoint policy', () => {
     ],
   ])('leaves out %s, and says so once', (_, given, note) => {
     expect(said(given)).toEqual([{}, [note]]);
+  });
+
+  it('says where a star opens more than it does here', () => {
+    expect(said(ofGrant('a', { buckets: ['team-*-logs'] }))).toEqual([
+      { 'ApprovedBuckets Allow s3:*': ['arn:aws:s3:::team-?*-logs', 'arn:aws:s3:::team-?*-logs/*'] },
+      [
+        "rule a: team-*-logs opens more there: objects in buckets named team-…, if their keys hold -logs (IAM's * is also /; name the buckets to be exact)",
+      ],
+    ]);
   });
 
   it('keeps the layers of ECR when asked to', () => {

@@ -1,9 +1,9 @@
 import { type Diagnostic, formatDiagnostic } from '../../config/diagnostics.ts';
 import { loadAny } from '../../config/load.ts';
-import { defaultsFromEnv } from '../../config/policy-defaults.ts';
+import type { PolicyDefaults } from '../../config/policy-defaults.ts';
 import type { RunCommand } from '../command.ts';
 import { DEFAULT_CONFIG } from '../default-config.ts';
-import type { Io } from '../io.ts';
+import { readSurroundings } from '../surroundings.ts';
 
 interface Checked {
   readonly file: string;
@@ -13,10 +13,11 @@ interface Checked {
 }
 
 export const check: RunCommand = async (files, options, io) => {
+  const { defaults } = await readSurroundings(io);
   const results: Checked[] = [];
   const queue = files.length > 0 ? [...files] : [DEFAULT_CONFIG];
   for (const file of queue) {
-    const { checked, policyPath } = await checkFile(file, io);
+    const { checked, policyPath } = await checkFile(file, defaults);
     results.push(checked);
     // Asked for nothing in particular, check what `run` would use.
     if (files.length === 0 && policyPath !== null) queue.push(policyPath);
@@ -33,9 +34,9 @@ export const check: RunCommand = async (files, options, io) => {
 
 async function checkFile(
   file: string,
-  { env }: Io,
+  defaults: PolicyDefaults,
 ): Promise<{ checked: Checked; policyPath: string | null }> {
-  const { kind, load } = await loadAny(file, Date.now(), defaultsFromEnv(env));
+  const { kind, load } = await loadAny(file, Date.now(), defaults);
   const diagnostics = load.ok ? load.warnings : load.diagnostics;
   const policyPath = load.ok && 'config' in load ? load.config.policyPath : null;
   return { checked: { file, kind, ok: load.ok, diagnostics }, policyPath };

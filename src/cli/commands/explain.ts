@@ -1,5 +1,4 @@
 import { loadPolicy } from '../../config/load.ts';
-import { defaultsFromEnv } from '../../config/policy-defaults.ts';
 import { loadShippedPresets } from '../../config/presets.ts';
 import { IpAddress } from '../../policy/address.ts';
 import { compilePolicy } from '../../policy/compile.ts';
@@ -14,6 +13,7 @@ import { AdminClient, expectOk } from '../admin-client.ts';
 import { type Options, type RunCommand, textOption } from '../command.ts';
 import { type Io, UsageError } from '../io.ts';
 import { requireLoaded } from '../require-loaded.ts';
+import { readSurroundings } from '../surroundings.ts';
 
 const DEFAULT_PORT = 443;
 /** In no group and no rule's `from`, unless one takes every source. */
@@ -46,11 +46,8 @@ async function askDaemon(
 }
 
 async function askFile(question: Question, file: string, io: Io): Promise<Explanation> {
-  const { policy, presets } = requireLoaded(
-    await loadPolicy(file, Date.now(), defaultsFromEnv(io.env)),
-    file,
-    io,
-  );
+  const { defaults } = await readSurroundings(io);
+  const { policy, presets } = requireLoaded(await loadPolicy(file, Date.now(), defaults), file, io);
   const shipped = await loadShippedPresets();
   const hints = new PresetHints(shipped.ok ? shipped.presets.values() : [], presets);
   const compiled = Policy.from(compilePolicy(policy));

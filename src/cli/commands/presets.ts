@@ -1,5 +1,4 @@
 import { formatDiagnostic } from '../../config/diagnostics.ts';
-import { defaultsFromEnv } from '../../config/policy-defaults.ts';
 import { loadShippedPresets } from '../../config/presets.ts';
 import { didYouMean } from '../../config/suggest.ts';
 import type { VarValues } from '../../policy/host-template.ts';
@@ -7,6 +6,7 @@ import { expandPreset, type Preset, presetVars } from '../../policy/presets.ts';
 import { listOption, type Options, type RunCommand, textOption } from '../command.ts';
 import { CommandFailure, type Io, UsageError } from '../io.ts';
 import { loadNamedPolicy } from '../policy-of.ts';
+import { readSurroundings } from '../surroundings.ts';
 
 export const presets: RunCommand = async ([name], options, io) => {
   const { catalogue, vars } = await gather(options, io);
@@ -40,7 +40,7 @@ async function gather(options: Options, io: Io): Promise<{ catalogue: Preset[]; 
   if (!shipped.ok) throw new CommandFailure(shipped.diagnostics.map(formatDiagnostic).join('\n'));
   const policy = textOption(options, 'policy') === undefined ? null : await loadNamedPolicy(options, io);
   const vars = new Map(policy?.presets.vars);
-  for (const [name, value] of Object.entries(defaultsFromEnv(io.env)))
+  for (const [name, value] of Object.entries((await readSurroundings(io)).defaults))
     if (!vars.has(name)) vars.set(name, [value]);
   for (const assignment of listOption(options, 'var')) {
     const [, name, values] = /^([A-Za-z][\w-]*)=([A-Za-z0-9._,-]+)$/.exec(assignment) ?? [];

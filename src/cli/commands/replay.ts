@@ -1,5 +1,4 @@
 import { loadPolicy } from '../../config/load.ts';
-import { defaultsFromEnv } from '../../config/policy-defaults.ts';
 import { parseDate } from '../../config/scalars.ts';
 import { makeGuard } from '../../dataplane/guard.ts';
 import { compilePolicy } from '../../policy/compile.ts';
@@ -12,6 +11,7 @@ import { UsageError } from '../io.ts';
 import { readFlows } from '../read-flows.ts';
 import { formatReplay } from '../replay-text.ts';
 import { requireLoaded } from '../require-loaded.ts';
+import { readSurroundings } from '../surroundings.ts';
 
 export const replay: RunCommand = async (_args, options, io) => {
   const file = textOption(options, 'policy');
@@ -21,7 +21,8 @@ export const replay: RunCommand = async (_args, options, io) => {
   if (names.length === 0) throw new UsageError('--from is missing: name logs, or - for standard input');
   const nowMs = Date.now();
   const atMs = parseMoment(options, nowMs);
-  const { policy: parsed } = requireLoaded(await loadPolicy(file, nowMs, defaultsFromEnv(io.env)), file, io);
+  const { defaults } = await readSurroundings(io);
+  const { policy: parsed } = requireLoaded(await loadPolicy(file, nowMs, defaults), file, io);
   const policy = Policy.from(compilePolicy(parsed));
   const guard = makeGuard(await readDestinations(options, io), []);
   const past = new Replay({ parsed, policy, atMs, nowMs, guard: address => guard.judge(address) });

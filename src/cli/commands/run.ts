@@ -1,7 +1,5 @@
 import { loadDaemonConfig } from '../../config/load.ts';
-import { defaultsFromEnv, type PolicyDefaults } from '../../config/policy-defaults.ts';
 import { Daemon } from '../../daemon/daemon.ts';
-import { type EcsLookup, readEcsTask } from '../../daemon/ecs-task.ts';
 import { PolicyLoader } from '../../daemon/policy-loader.ts';
 import { Surroundings } from '../../daemon/surroundings.ts';
 import { ListenError } from '../../dataplane/data-plane.ts';
@@ -9,6 +7,7 @@ import { type RunCommand, textOption } from '../command.ts';
 import { DEFAULT_CONFIG } from '../default-config.ts';
 import { CommandFailure, type ExitCode } from '../io.ts';
 import { requireLoaded } from '../require-loaded.ts';
+import { readSurroundings } from '../surroundings.ts';
 
 /** How long the workers may take to end after a fault, before the process ends without them. */
 const FAULT_GRACE_MS = 1_000;
@@ -16,8 +15,8 @@ const FAULT_GRACE_MS = 1_000;
 export const run: RunCommand = async (_args, options, io) => {
   const file = textOption(options, 'config') ?? DEFAULT_CONFIG;
   const { config } = requireLoaded(await loadDaemonConfig(file), file, io);
-  const ecs = await readEcsTask(io.env);
-  const loader = new PolicyLoader({ defaults: { ...taskDefaults(ecs), ...defaultsFromEnv(io.env) } });
+  const { ecs, defaults } = await readSurroundings(io);
+  const loader = new PolicyLoader({ defaults });
   const policy = requireLoaded(await loader.loadFirst(config.policyPath), config.policyPath, io);
   const surroundings = await Surroundings.find({
     env: io.env,
@@ -26,12 +25,6 @@ export const run: RunCommand = async (_args, options, io) => {
   }).catch(failListening);
   return serve(new Daemon(config, policy, loader, ecs, surroundings));
 };
-
-function taskDefaults(ecs: EcsLookup | null): PolicyDefaults {
-  if (ecs?.ok !== true) return {};
-  const { region, account, partition } = ecs.task;
-  return { region, account, partition };
-}
 
 function failListening(error: unknown): never {
   if (error instanceof ListenError) throw new CommandFailure(error.message, { cause: error });

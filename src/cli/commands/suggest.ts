@@ -1,6 +1,5 @@
 import type { SitesPage } from '../../admin/daemon-api.ts';
 import { loadPolicy } from '../../config/load.ts';
-import { defaultsFromEnv } from '../../config/policy-defaults.ts';
 import { loadShippedPresets } from '../../config/presets.ts';
 import { makeGuard } from '../../dataplane/guard.ts';
 import { flowsOfSite } from '../../flow-log/site-flows.ts';
@@ -21,6 +20,7 @@ import { readFlows } from '../read-flows.ts';
 import { requireLoaded } from '../require-loaded.ts';
 import { commentAfter, commentBefore, commentOnRule } from '../suggest-comments.ts';
 import { suggestionYaml } from '../suggest-yaml.ts';
+import { readSurroundings } from '../surroundings.ts';
 
 const DEFAULT_SIBLINGS = 3;
 
@@ -69,7 +69,8 @@ async function gather(sites: SeenSites, options: Options, io: Io): Promise<void>
 }
 
 async function loadExisting(file: string, nowMs: number, io: Io): Promise<ParsedPolicy> {
-  return requireLoaded(await loadPolicy(file, nowMs, defaultsFromEnv(io.env)), file, io).policy;
+  const { defaults } = await readSurroundings(io);
+  return requireLoaded(await loadPolicy(file, nowMs, defaults), file, io).policy;
 }
 
 function memoOf(parsed: ParsedPolicy) {
