@@ -12,6 +12,8 @@ const keeper = new StoreKeeper(path, (message: FromKeeper) => {
     if (message.type === 'closed') process.disconnect();
   });
 });
+// Whom the workload talks to is nobody else's business.
+process.umask(0o077);
 // A terminal and some supervisors signal every process: the last counts come when the daemon has drained.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, () => {});
 process.on('message', (message: ToKeeper) => keeper.handle(message));

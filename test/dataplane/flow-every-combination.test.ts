@@ -137,6 +137,7 @@ describe(`every listener, mode, name, hello and dial outcome: ${combinations.len
       if (mode === 'enforce') {
         expect(dialled.length > 0, label).toBe(expected !== null);
         for (const address of dialled) expect(expected, label).toContain(address);
+        for (const asked of rig.resolver.asked) expect(isAllowed(asked), label).toBe(true);
         expect(decision?.action, label).toBe(expected === null ? 'deny' : 'allow');
       } else {
         // What enforce would let pass is plainly allowed, and nothing else is, unless it goes to the client's own address.

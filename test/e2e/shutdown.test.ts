@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildClientHello } from '../support/client-hello.ts';
+import { runCommand } from '../support/command.ts';
 import { TestDaemon } from '../support/daemon.ts';
 import { startEgress } from '../support/egress.ts';
 import { Peer } from '../support/peer.ts';
@@ -115,6 +116,10 @@ describePlanes('the end of the daemon', dataplane => {
       const daemon = await start({});
       daemon.process.kill('SIGUSR1');
       await daemon.line(line => line.event === 'signal');
+      const listening = await runCommand('ss', ['-H', '-l', '-t', '-n', '-p']);
+      const own = listening.stdout.split('\n').filter(line => line.includes(`pid=${daemon.process.pid},`));
+      expect(own.length).toBeGreaterThan(2);
+      expect(own.filter(line => line.includes(':9229'))).toEqual([]);
       expect(await daemon.metric('sallyport_config_last_reload_successful')).toBe(1);
       expect(daemon.output()).not.toMatch(/debugger/i);
     });

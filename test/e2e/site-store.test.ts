@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -62,6 +62,7 @@ describe('sites on disk', () => {
     const first = await start(store);
     await visit(first, 'a', 20);
     expect(await first.stop()).toEqual({ code: 0, signal: null });
+    expect(statSync(store).mode & 0o077).toBe(0);
     const second = await start(store);
     await visit(second, 'a', 5);
     await until(

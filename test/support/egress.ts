@@ -12,7 +12,6 @@ export interface EgressOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** After `run -c FILE`. */
   readonly args?: readonly string[];
-  readonly prefix?: readonly string[];
   /** After `node`. */
   readonly nodeArgs?: readonly string[];
   /** Before `node`. */

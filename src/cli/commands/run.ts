@@ -13,6 +13,8 @@ import { readSurroundings } from '../surroundings.ts';
 const FAULT_GRACE_MS = 1_000;
 
 export const run: RunCommand = async (_args, options, io) => {
+  // Unhandled, Node would open its inspector: a door into the process. That it was ignored is said once there is a log.
+  process.on('SIGUSR1', () => {});
   const file = textOption(options, 'config') ?? DEFAULT_CONFIG;
   const { config } = requireLoaded(await loadDaemonConfig(file), file, io);
   const { ecs, defaults } = await readSurroundings(io);
@@ -58,7 +60,6 @@ function serve(daemon: Daemon): Promise<ExitCode> {
     process.on('SIGTERM', drain);
     process.on('SIGINT', drain);
     process.on('SIGHUP', () => void daemon.reload('SIGHUP'));
-    // Unhandled, Node would open its inspector: a door into the process.
     process.on('SIGUSR1', () => daemon.log.info('SIGUSR1 is ignored', { event: 'signal' }));
 
     daemon
