@@ -7,6 +7,7 @@ import { IpAddress } from '../policy/address.ts';
 import { parseHostname } from '../policy/hostname.ts';
 import { HOSTNAME_FAULTS } from '../tls-sni/index.ts';
 import type { DaemonApi, SitesPage } from './daemon-api.ts';
+import { streamEvents } from './event-stream.ts';
 import { handOverRoutes } from './hand-over-routes.ts';
 import { streamJsonList } from './json-list.ts';
 import { limitBodies, limitRate } from './limit-requests.ts';
@@ -19,6 +20,8 @@ import { siteParams, trendParams } from './site-params.ts';
 
 /** How much of a trend is shown where nothing is said. */
 const TREND_MS = { minute: 3 * 3_600_000, hour: 7 * 24 * 3_600_000 } as const;
+/** Of `GET /api/v1/events`. */
+const MAX_LISTENERS = 8;
 const JSON_TYPE = { 'content-type': 'application/json' };
 /** Answers are for the one who asks: no cache keeps them, and no page shows or runs them. */
 const SECURITY_HEADERS = {
@@ -88,6 +91,22 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
     return context.json({ error: `a reset forgets all sites: leave out ${parameter}` }, 400);
   });
   app.get('/api/v1/rules', context => context.body(streamJsonList('rules', daemon.rules()), 200, JSON_TYPE));
+  app.get('/api/v1/events', context => {
+    const tail = daemon.liveTail();
+    if (tail === null) {
+      return context.json(
+        { error: 'log.level leaves the records of flows out (info lets them through)' },
+        409,
+      );
+    }
+    const type = { 'content-type': 'text/event-stream' };
+    // Hono answers HEAD as GET, and drops the body without ending it.
+    if (context.req.method === 'HEAD') return context.body(null, 200, type);
+    if (tail.listeners >= MAX_LISTENERS) {
+      return context.json({ error: `${MAX_LISTENERS} listen already` }, 503, { 'retry-after': '10' });
+    }
+    return context.body(streamEvents(tail), 200, type);
+  });
   app.get('/api/v1/readiness', async context => {
     const query = readQuery(readinessParams, context.req.query());
     if (!query.ok) return context.json({ error: query.error }, 400);

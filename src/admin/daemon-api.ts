@@ -1,5 +1,6 @@
 import type { AuditTrail } from '../observe/audit.ts';
 import type { TrendStep } from '../observe/discovery.ts';
+import type { LiveTail } from '../observe/live-tail.ts';
 import type { Readiness, ReadinessThresholds } from '../observe/readiness.ts';
 import type { RuleStatus } from '../observe/rule-hits.ts';
 import type { Site, SiteFilter, SourceSite } from '../observe/site-query.ts';
@@ -97,6 +98,8 @@ export interface DaemonApi extends HandOver {
   rules(): Iterable<RuleStatus>;
   explain(request: ExplainQuestion): Promise<Explanation>;
   reload(trigger: string): Promise<ReloadOutcome>;
+  /** The records of flows as they are written; null: the log level leaves them out. */
+  liveTail(): LiveTail | null;
   metrics(): Promise<{ contentType: string; body: string }>;
   /** A request failed by a fault of ours. */
   reportFault(request: string, error: Error): void;

@@ -28,6 +28,29 @@ export class AdminClient {
     this.#token = readToken(textOption(options, 'tokenFile'), io.env.SALLYPORT_TOKEN);
   }
 
+  /**
+   * Listens to server-sent events: their kind (`message` where none is said) and data. Throws CommandFailure when the
+   * daemon does not answer, or not with events, and another error when the connection breaks or `signal` fires.
+   */
+  async *follow(path: string, signal: AbortSignal): AsyncGenerator<{ kind: string; data: string }> {
+    const response = await this.#fetch(path, { headers: this.#headers({}), signal });
+    if (response.status !== 200 || response.body === null) {
+      expectOk({ status: response.status, body: await response.json().catch(() => null) });
+      return;
+    }
+    const decoder = new TextDecoder();
+    let [kind, rest] = ['message', ''];
+    for await (const chunk of response.body) {
+      const lines = `${rest}${decoder.decode(chunk, { stream: true })}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line.startsWith('event: ')) kind = line.slice('event: '.length);
+        else if (line.startsWith('data: ')) yield { kind, data: line.slice('data: '.length) };
+        else if (line === '') kind = 'message';
+      }
+    }
+  }
+
   /** Throws CommandFailure when the daemon does not answer. */
   async ask(
     method: 'GET' | 'POST',
@@ -35,21 +58,13 @@ export class AdminClient {
     body?: unknown,
     { headers: more = {}, timeoutMs = TIMEOUT_MS }: AskOptions = {},
   ): Promise<AdminAnswer> {
-    const headers: Record<string, string> = { ...more };
-    if (this.#token !== null) headers.authorization = `Bearer ${this.#token}`;
+    const headers = this.#headers(more);
     if (body !== undefined) headers['content-type'] = 'application/json';
-    const response = await fetch(new URL(path, this.#base), {
+    const response = await this.#fetch(path, {
       method,
       headers,
       signal: AbortSignal.timeout(timeoutMs),
-      // Who else is asked would get to see the token.
-      redirect: 'manual',
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    }).catch((error: unknown) => {
-      throw new CommandFailure(
-        `no daemon answers at ${this.#base.origin}: ${causeOf(error)} (is it running? --admin or SALLYPORT_ADMIN names another address)`,
-        { cause: error },
-      );
     });
     return { status: response.status, body: await response.json().catch(() => null) };
   }
@@ -57,6 +72,20 @@ export class AdminClient {
   /** The same, for questions that only a 200 answers. */
   async get<T>(path: string): Promise<T> {
     return expectOk<T>(await this.ask('GET', path));
+  }
+
+  #headers(more: Readonly<Record<string, string>>): Record<string, string> {
+    return this.#token === null ? { ...more } : { ...more, authorization: `Bearer ${this.#token}` };
+  }
+
+  #fetch(path: string, init: RequestInit): Promise<Response> {
+    // Who else is asked would get to see the token.
+    return fetch(new URL(path, this.#base), { ...init, redirect: 'manual' }).catch((error: unknown) => {
+      throw new CommandFailure(
+        `no daemon answers at ${this.#base.origin}: ${causeOf(error)} (is it running? --admin or SALLYPORT_ADMIN names another address)`,
+        { cause: error },
+      );
+    });
   }
 }
 

@@ -207,6 +207,20 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/status.ts')).status,
   },
   {
+    name: 'tail',
+    summary: 'show what flows do, as they do it',
+    details:
+      'The decision and close records of the log from now on, folded as they are there; past ones are in the log. A reader that is too slow is left behind: the filter does not wait. It costs the daemon something only while it runs, and up to eight can listen.',
+    options: [
+      { flags: '--verdict <verdict>', description: 'of that verdict only: allow, deny or would-deny' },
+      { flags: '--limit <n>', description: 'end after n records' },
+      ADMIN,
+      TOKEN,
+      JSON_OUTPUT,
+    ],
+    load: async () => (await import('./commands/tail.ts')).tail,
+  },
+  {
     name: 'reload',
     summary: 'make the daemon read its policy again',
     details:

@@ -5,6 +5,8 @@ import { isatty } from 'node:tty';
 export interface Io {
   /** Data. */
   out(text: string): void;
+  /** Fires when nobody reads the data any more; absent where that cannot be. */
+  readonly outClosed?: AbortSignal;
   /** Messages. */
   err(text: string): void;
   readonly env: NodeJS.ProcessEnv;
@@ -15,16 +17,20 @@ export interface Io {
   readonly terminal?: { ask(question: string): Promise<string> };
 }
 
-export const processIo: Io = {
-  out: text => void process.stdout.write(text),
-  err: text => void process.stderr.write(text),
-  env: process.env,
-  get stdin() {
-    return process.stdin;
-  },
-  errIsTerminal: process.stderr.isTTY === true,
-  ...(isatty(0) && isatty(1) ? { terminal: { ask: askTerminal } } : {}),
-};
+/** That of this process. */
+export function processIo(outClosed: AbortSignal): Io {
+  return {
+    out: text => void process.stdout.write(text),
+    outClosed,
+    err: text => void process.stderr.write(text),
+    env: process.env,
+    get stdin() {
+      return process.stdin;
+    },
+    errIsTerminal: process.stderr.isTTY === true,
+    ...(isatty(0) && isatty(1) ? { terminal: { ask: askTerminal } } : {}),
+  };
+}
 
 async function askTerminal(question: string): Promise<string> {
   const { createInterface } = await import('node:readline/promises');

@@ -22,6 +22,7 @@ import { Collector } from '../observe/collector.ts';
 import type { TrendStep } from '../observe/discovery.ts';
 import { createFoldTable } from '../observe/fold-table.ts';
 import { Hints } from '../observe/hints.ts';
+import { LiveTail } from '../observe/live-tail.ts';
 import { createLog, type Labels, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { READINESS_DEFAULTS, type Readiness, type ReadinessThresholds } from '../observe/readiness.ts';
@@ -79,6 +80,7 @@ export class Daemon implements DaemonApi {
   readonly #hints: Hints;
   readonly #resolver: Resolver;
   readonly #tcpNames: TcpNames;
+  readonly #tail = new LiveTail();
   #presets: PresetUse;
   #shipped: ReturnType<typeof loadShippedPresets> | null = null;
   #state: Status['state'] = 'starting';
@@ -329,6 +331,10 @@ export class Daemon implements DaemonApi {
     this.log.warn(`admin: ${fault}`, { event: 'admin_token' });
   }
 
+  liveTail(): LiveTail | null {
+    return this.log.saysFlows ? this.#tail : null;
+  }
+
   metrics(): Promise<{ contentType: string; body: string }> {
     return this.#metrics.render();
   }
@@ -357,6 +363,7 @@ export class Daemon implements DaemonApi {
       metrics: this.#metrics,
       sites: this.#discovery.discovery.sites,
       ruleHits: this.#discovery.discovery.ruleHits,
+      tail: this.#tail,
     });
     const bound = listeners.map(config => ({
       listener: flowListener(config, this.#gateway),

@@ -1,27 +1,38 @@
 import { bytesOf, releaseLines } from './line-chunks.ts';
+import type { LiveTail } from './live-tail.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Report } from './reporter.ts';
 import type { RuleHits } from './rule-hits.ts';
 import type { Sites } from './sites.ts';
 
-/** Takes the reports of all threads and passes each part on: lines to the log, sums to metrics, sites and rule hits. */
+/** Takes the reports of all threads and passes each part on: lines to the log and to who listens, sums to metrics, sites and rule hits. */
 export class Collector {
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #sites: Sites;
   readonly #ruleHits: RuleHits;
+  readonly #tail: LiveTail;
 
-  constructor(subscribers: { log: Log; metrics: Metrics; sites: Sites; ruleHits: RuleHits }) {
+  constructor(subscribers: {
+    log: Log;
+    metrics: Metrics;
+    sites: Sites;
+    ruleHits: RuleHits;
+    tail: LiveTail;
+  }) {
     this.#log = subscribers.log;
     this.#metrics = subscribers.metrics;
     this.#sites = subscribers.sites;
     this.#ruleHits = subscribers.ruleHits;
+    this.#tail = subscribers.tail;
   }
 
   collect({ lines, lost, suppressed, tally }: Report): void {
     for (const chunk of lines) {
-      this.#log.writeLines(Uint8Array.from(bytesOf(chunk)));
+      const bytes = Uint8Array.from(bytesOf(chunk));
+      this.#log.writeLines(bytes);
+      this.#tail.say(bytes);
       releaseLines(chunk);
     }
     this.#log.lost(lost);

@@ -20,6 +20,7 @@ import type { RequestGuardOptions } from '../../src/admin/request-guard.ts';
 import type { DaemonConfig } from '../../src/config/daemon-config.ts';
 import type { PolicyChange } from '../../src/config/plan-change.ts';
 import type { AuditEntry } from '../../src/observe/audit.ts';
+import { LiveTail } from '../../src/observe/live-tail.ts';
 import {
   READINESS_DEFAULTS,
   type Readiness,
@@ -261,6 +262,12 @@ export class FakeDaemon implements DaemonApi {
 
   reportFault(request: string, error: Error): void {
     this.faults.push(`${request}: ${error.message}`);
+  }
+
+  tail: LiveTail | null = new LiveTail();
+
+  liveTail(): LiveTail | null {
+    return this.tail;
   }
 
   async metrics(): Promise<{ contentType: string; body: string }> {

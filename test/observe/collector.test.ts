@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Collector } from '../../src/observe/collector.ts';
+import { LiveTail } from '../../src/observe/live-tail.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import type { ReporterSettings } from '../../src/observe/reporter.ts';
@@ -23,10 +24,12 @@ function collectorOf() {
   const sites = new Sites();
   const ruleHits = new RuleHits();
   const metrics = new Metrics({ version: '1.2.3' });
+  const tail = new LiveTail();
   const log = createLog({ level: 'info', format: 'json', gateway: 'gw', destination });
   return {
-    collector: new Collector({ log, metrics, sites, ruleHits }),
+    collector: new Collector({ log, metrics, sites, ruleHits, tail }),
     destination,
+    tail,
     metrics,
     sites,
     ruleHits,
@@ -62,4 +65,21 @@ test('a report without lines writes nothing and counts all the same', () => {
   collector.collect(reportOf({ ...SETTINGS, saysFlows: false, fold: null }, decision()));
   expect(destination.writes).toBe(0);
   expect(sites.size).toBe(1);
+});
+
+test('who listens gets the lines as the log does, for as long as they listen', () => {
+  const { collector, destination, tail } = collectorOf();
+  const heard: string[] = [];
+  const leave = tail.listen(lines =>
+    heard.push(
+      ...Buffer.from(lines)
+        .toString()
+        .split(/(?<=\n)/),
+    ),
+  );
+  collector.collect(reportOf(SETTINGS, decision({ rule: 'api' }), close({})));
+  expect(heard).toEqual(destination.lines);
+  leave();
+  collector.collect(reportOf(SETTINGS, decision({ rule: 'api' })));
+  expect([heard.length, destination.lines.length, tail.listeners]).toEqual([2, 3, 0]);
 });
