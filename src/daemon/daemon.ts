@@ -1,5 +1,4 @@
 import { availableParallelism, hostname } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
 import { type AdminServer, startAdminServer } from '../admin/admin-server.ts';
 import type {
   DaemonApi,
@@ -8,20 +7,17 @@ import type {
   ReloadOutcome,
   Status,
 } from '../admin/daemon-api.ts';
-import type { DaemonConfig, Listener as ListenerConfig } from '../config/daemon-config.ts';
+import type { DaemonConfig } from '../config/daemon-config.ts';
 import { formatDiagnostic } from '../config/diagnostics.ts';
 import type { CompiledLoad } from '../config/load-compiled.ts';
-import { loadShippedPresets } from '../config/presets.ts';
 import { formatSocketAddress, type SocketAddress } from '../config/socket-address.ts';
 import { type PolicyWatcher, watchPolicy } from '../config/watch.ts';
 import type { DataPlane } from '../dataplane/data-plane.ts';
 import { affordableFlows, descriptorLimit } from '../dataplane/descriptors.ts';
-import type { Listener } from '../dataplane/listener.ts';
 import { AuditTrail } from '../observe/audit.ts';
 import { Collector } from '../observe/collector.ts';
 import type { TrendStep } from '../observe/discovery.ts';
 import { createFoldTable } from '../observe/fold-table.ts';
-import { Hints } from '../observe/hints.ts';
 import { LiveTail } from '../observe/live-tail.ts';
 import { createLog, type Labels, type Log } from '../observe/log.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -31,7 +27,6 @@ import type { RuleStatus } from '../observe/rule-hits.ts';
 import type { Site, SiteFilter, SourceSite } from '../observe/site-query.ts';
 import type { TrendFilter, TrendPoint } from '../observe/trend.ts';
 import { type Explanation, explainInSteps } from '../policy/explain.ts';
-import { PresetHints, type PresetUse } from '../policy/preset-hint.ts';
 import type { SourceGroups } from '../policy/source-groups.ts';
 import type { Resolver } from '../resolve/resolver.ts';
 import { packageVersion } from '../version.ts';
@@ -41,11 +36,13 @@ import { sayWhatIsLeft } from './drain-progress.ts';
 import { type EcsLookup, gatewayOf, taskLabels, taskMetricLabels } from './ecs-task.ts';
 import { planInThread } from './edit-planner.ts';
 import { formatEndpoint, toEndpoint } from './endpoint.ts';
+import { flowListener } from './flow-listener.ts';
 import { makeResolver } from './make-resolver.ts';
 import { PolicyEditor } from './policy-editor.ts';
 import { PolicyEnds } from './policy-ends.ts';
 import type { PolicyLoader } from './policy-loader.ts';
 import { PolicyStore } from './policy-store.ts';
+import { PresetAdvice } from './preset-advice.ts';
 import { RESTART_NEEDED } from './program-files.ts';
 import { startDataPlane } from './select-plane.ts';
 import { inSlices } from './slices.ts';
@@ -77,12 +74,10 @@ export class Daemon implements DaemonApi {
   readonly #loader: PolicyLoader;
   readonly #policies: PolicyStore;
   readonly #policyEnds: PolicyEnds;
-  readonly #hints: Hints;
+  readonly #advice: PresetAdvice;
   readonly #resolver: Resolver;
   readonly #tcpNames: TcpNames;
   readonly #tail = new LiveTail();
-  #presets: PresetUse;
-  #shipped: ReturnType<typeof loadShippedPresets> | null = null;
   #state: Status['state'] = 'starting';
   #plane: DataPlane | null = null;
   #admin: AdminServer | null = null;
@@ -117,7 +112,7 @@ export class Daemon implements DaemonApi {
       onChange: (changed, presets) => {
         this.#plane?.setPolicy(changed);
         this.#tcpNames.follow(changed);
-        void this.#tellHints(presets);
+        void this.#advice.follow(presets);
         void this.#discovery.followRules();
       },
     });
@@ -130,8 +125,7 @@ export class Daemon implements DaemonApi {
     this.#discovery = new DiscoveryService(config.sites, this.log, () => this.#policies.policy);
     this.#resolver = makeResolver(config);
     this.#tcpNames = new TcpNames(this.#resolver);
-    this.#hints = new Hints({ log: this.log });
-    this.#presets = policy.presets;
+    this.#advice = new PresetAdvice(this.log, policy.presets);
     this.audit = new AuditTrail(this.log);
     this.changes = new PolicyEditor({
       path: config.policyPath,
@@ -180,7 +174,7 @@ export class Daemon implements DaemonApi {
     this.#policyEnds.start();
     this.#state = 'ready';
     this.#sayReady(plane);
-    void this.#tellHints(this.#presets);
+    void this.#advice.follow();
     if (plane.flowLimit > affordableFlows()) {
       this.log.warn(
         `limits.flows is ${plane.flowLimit}, but the descriptor limit affords ${affordableFlows()} flows (raise LimitNOFILE or ulimit -n)`,
@@ -312,7 +306,7 @@ export class Daemon implements DaemonApi {
       explainInSteps(
         this.#policies.policy,
         { ...question, nowMs: Date.now() },
-        { hints: this.#hints.known, known: this.#tcpNames.known },
+        { hints: this.#advice.hints.known, known: this.#tcpNames.known },
       ),
     );
   }
@@ -337,19 +331,6 @@ export class Daemon implements DaemonApi {
 
   metrics(): Promise<{ contentType: string; body: string }> {
     return this.#metrics.render();
-  }
-
-  /** Reads the presets that come with sallyport, which nothing waits for, and tells from then on who belongs to which. */
-  async #tellHints(presets: PresetUse): Promise<void> {
-    this.#presets = presets;
-    // Read once: that takes 20 ms, and what is shipped does not change.
-    this.#shipped ??= loadShippedPresets();
-    const shipped = await this.#shipped;
-    // An index takes 4 ms: it has a turn of the event loop to itself.
-    await setImmediate();
-    // A reload in between has the say.
-    if (!shipped.ok || this.#presets !== presets) return;
-    this.#hints.use(new PresetHints(shipped.presets.values(), presets));
   }
 
   get #isServing(): boolean {
@@ -387,7 +368,7 @@ export class Daemon implements DaemonApi {
         },
         onReport: report => {
           collector.collect(report);
-          this.#hints.add(report.tally.sites, Date.now());
+          this.#advice.hints.add(report.tally.sites, Date.now());
         },
         canRestart: () => !this.#loader.programFiles.haveChanged(),
         onWorkerDeath: workerDeaths(this.log, this.#metrics),
@@ -439,24 +420,5 @@ export class Daemon implements DaemonApi {
       admin: formatSocketAddress(this.#admin?.address ?? this.#config.admin),
       startup_ms: Math.round(performance.now()),
     });
-  }
-}
-
-function flowListener(config: ListenerConfig, gateway: string): Listener {
-  switch (config.kind) {
-    case 'explicit':
-      return { kind: 'explicit', name: config.name, gateway };
-    case 'sni':
-      return { kind: 'sni', name: config.name, upstreamPort: config.upstreamPort };
-    case 'transparent':
-      return {
-        kind: 'transparent',
-        name: config.name,
-        intercept: config.intercept,
-        destination: config.destination,
-        keepsSource: config.sourceAddress === 'keep',
-      };
-    default:
-      return config satisfies never;
   }
 }

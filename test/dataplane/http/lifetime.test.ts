@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Scope } from '../../support/scope.ts';
 import { Upstream } from '../../support/upstream.ts';
 import { compiled } from '../support.ts';
-import { HttpRig, type HttpRigOptions } from './rig.ts';
+import { type HttpRig, type HttpRigOptions, startRig } from './rig.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: allowed.example\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -18,11 +18,8 @@ describe('the life of a flow', () => {
   });
   afterEach(() => scope.close());
 
-  async function rigWith(options: HttpRigOptions = {}): Promise<HttpRig> {
-    const rig = await HttpRig.listen({ servers: { '*': upstream.port }, ...options });
-    scope.defer(() => rig.close());
-    return rig;
-  }
+  const rigWith = (options: HttpRigOptions = {}) =>
+    startRig(scope, { servers: { '*': upstream.port }, ...options });
 
   async function served(rig: HttpRig) {
     const client = await rig.dial();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Scope } from '../../support/scope.ts';
-import { HttpRig, type HttpRigOptions } from './rig.ts';
+import { type HttpRigOptions, startRig } from './rig.ts';
 import { Site } from './site.ts';
 
 const CLOSE = 'Connection: close\r\n\r\n';
@@ -17,11 +17,8 @@ describe('in observe mode', () => {
   });
   afterEach(() => scope.close());
 
-  async function rigWith(options: HttpRigOptions = {}): Promise<HttpRig> {
-    const rig = await HttpRig.listen({ mode: 'observe', servers: { '*': site.port }, ...options });
-    scope.defer(() => rig.close());
-    return rig;
-  }
+  const rigWith = (options: HttpRigOptions = {}) =>
+    startRig(scope, { mode: 'observe', servers: { '*': site.port }, ...options });
 
   it.each([
     ['is allowed', 'allowed.example', 'allow MATCHED - site; allowed.example 198.51.100.200:80'],
@@ -140,8 +137,7 @@ describe('in enforce mode', () => {
   afterEach(() => scope.close());
 
   async function served(destination: 'resolve' | 'verify' | 'original', going: string) {
-    const rig = await HttpRig.listen({ destination, going, servers: { '*': site.port } });
-    scope.defer(() => rig.close());
+    const rig = await startRig(scope, { destination, going, servers: { '*': site.port } });
     const answer = await rig.ask(get('allowed.example'));
     return `${/ (\d+) /.exec(answer)?.[1]} ${rig.dialed.join()}`;
   }

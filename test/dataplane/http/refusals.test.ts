@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Scope } from '../../support/scope.ts';
 import { freePort } from '../../support/upstream.ts';
-import { HttpRig, type HttpRigOptions } from './rig.ts';
+import { type HttpRigOptions, startRig } from './rig.ts';
 import { Site } from './site.ts';
 
 const request = (host: string, ...lines: string[]) =>
@@ -18,11 +18,8 @@ describe('a refusal', () => {
   });
   afterEach(() => scope.close());
 
-  async function rigWith(options: HttpRigOptions = {}): Promise<HttpRig> {
-    const rig = await HttpRig.listen({ servers: { '*': site.port }, ...options });
-    scope.defer(() => rig.close());
-    return rig;
-  }
+  const rigWith = (options: HttpRigOptions = {}) =>
+    startRig(scope, { servers: { '*': site.port }, ...options });
 
   it('names the host, the reason and the gateway', async () => {
     const rig = await rigWith();

@@ -17,6 +17,7 @@ import type { Resolver } from '../../../src/resolve/resolver.ts';
 import { rule } from '../../policy/reference.ts';
 import { ip } from '../../resolve/support.ts';
 import { Peer } from '../../support/peer.ts';
+import type { Scope } from '../../support/scope.ts';
 import { listenOn } from '../../support/upstream.ts';
 import { compiled, FakeResolver, NO_OPENING_LIMITS, openingsOf } from '../support.ts';
 
@@ -200,3 +201,10 @@ const everywhere: Resolver = {
   resolve: (_hostname, done) =>
     done({ ok: true, addresses: [{ ip: ip('198.51.100.20'), guard: 'ok' }], expiresMs: 0 }),
 };
+
+/** One that ends with `scope`. */
+export async function startRig(scope: Scope, options: HttpRigOptions): Promise<HttpRig> {
+  const rig = await HttpRig.listen(options);
+  scope.defer(() => rig.close());
+  return rig;
+}
