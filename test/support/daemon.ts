@@ -36,8 +36,6 @@ export interface DaemonOptions {
   readonly prefix?: readonly string[];
   /** After `node`. */
   readonly nodeArgs?: readonly string[];
-  /** The program, where it is not the one that was built here. */
-  readonly main?: string;
   /** After `run -c FILE`. */
   readonly args?: readonly string[];
   /** Descriptors of ours that it finds from 3 on. */
