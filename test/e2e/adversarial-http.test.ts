@@ -26,7 +26,10 @@ async function startWeb(scope: Scope, dataplane: Plane, upstreamPort: number, mo
     config: {
       dataplane,
       workers: 2,
-      listeners: [{ name: 'web', kind: 'sni', address: '127.0.0.1:0', upstreamPort }],
+      listeners: [
+        { name: 'web', kind: 'sni', address: '127.0.0.1:0', upstreamPort },
+        { name: 'proxy', kind: 'explicit', address: '127.0.0.1:0' },
+      ],
       dns: { servers: [dns.server] },
       destinations: { allow: ['127.0.0.0/8'] },
       limits: { helloTimeout: '1s' },
@@ -36,8 +39,13 @@ async function startWeb(scope: Scope, dataplane: Plane, upstreamPort: number, mo
   return daemon;
 }
 
-async function answerTo(daemon: TestDaemon, stream: Uint8Array, finishes: boolean): Promise<Peer> {
-  const client = await Peer.dial(daemon.port('web'));
+async function answerTo(
+  daemon: TestDaemon,
+  stream: Uint8Array,
+  finishes: boolean,
+  listener: 'web' | 'proxy' = 'web',
+): Promise<Peer> {
+  const client = await Peer.dial(daemon.port(listener));
   await client.send(stream);
   if (finishes) client.finish();
   await client.end();
@@ -98,6 +106,21 @@ describePlanes('hostile and odd requests', dataplane => {
       case 'policy':
         break;
     }
+  });
+
+  it('asked of a proxy reach no other host either', { timeout: 60_000 }, async () => {
+    const seenBefore = site.seen.length;
+    const allowed = `allowed.example:${site.port}`;
+    await Promise.all(
+      rows.map(row => {
+        const text = Buffer.from(row.stream).toString('latin1').replaceAll('allowed.example', allowed);
+        const asked = text.replace(/^([A-Z]+) \//, `$1 http://${allowed}/`);
+        return answerTo(daemon, Buffer.from(asked, 'latin1'), true, 'proxy');
+      }),
+    );
+    const seen = site.seen.slice(seenBefore);
+    expect(seen.length).toBeGreaterThan(0);
+    for (const { host } of seen) expect(host?.toLowerCase()).toBe(allowed);
   });
 
   it('have forged, broken or lost no log line', () => {
