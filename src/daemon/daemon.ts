@@ -46,7 +46,7 @@ import { PresetAdvice } from './preset-advice.ts';
 import { RESTART_NEEDED } from './program-files.ts';
 import { startDataPlane } from './select-plane.ts';
 import { inSlices } from './slices.ts';
-import { Successor } from './successor.ts';
+import { type Passed, Successor } from './successor.ts';
 import type { Surroundings } from './surroundings.ts';
 import { TcpNames } from './tcp-names.ts';
 import { workerDeaths } from './worker-deaths.ts';
@@ -135,6 +135,9 @@ export class Daemon implements DaemonApi {
       audit: this.audit,
     });
     loader.programFiles.tell(() => this.log.warn(RESTART_NEEDED, { event: 'restart_needed' }));
+    if (surroundings.managerFault !== null) {
+      this.log.warn(surroundings.managerFault, { event: 'service_manager' });
+    }
     if (ecs?.ok === false) {
       const message = `the ECS metadata endpoint did not say which task this is: ${ecs.reason}`;
       this.log.warn(message, { event: 'ecs_metadata' });
@@ -191,13 +194,8 @@ export class Daemon implements DaemonApi {
     const waiting = `draining: waiting up to ${timeoutMs / 1000} s for open flows`;
     this.log.info(waiting, { event: 'drain', trigger, open_flows: this.#openFlows() });
     manager?.stopping(waiting, timeoutMs + STOP_MS);
-    const silence = sayWhatIsLeft(
-      () => this.#openFlows(),
-      left => {
-        this.log.info(`draining: ${left}`, { event: 'drain', trigger, open_flows: this.#openFlows() });
-        manager?.status(`draining: ${left}`);
-      },
-    );
+    const openFlows = () => this.#openFlows();
+    const silence = sayWhatIsLeft({ log: this.log, manager, trigger, openFlows });
     const cut = await this.stop(timeoutMs);
     silence();
     const outcome =
@@ -220,14 +218,9 @@ export class Daemon implements DaemonApi {
     return cut;
   }
 
-  async pass(path: string): Promise<{ ok: true } | { ok: false; error: string }> {
+  async pass(path: string): Promise<Passed> {
     if (this.#plane === null || this.#state !== 'ready') return { ok: false, error: `it is ${this.#state}` };
-    try {
-      await this.#successor.pass(path, this.#plane.descriptors);
-      return { ok: true };
-    } catch (error) {
-      return { ok: false, error: `the sockets cannot be passed: ${error}` };
-    }
+    return this.#successor.pass(path, this.#plane.descriptors);
   }
 
   retire(key: string): boolean {
@@ -380,7 +373,7 @@ export class Daemon implements DaemonApi {
       },
       {
         listeners: bound,
-        hasPredecessor: this.#surroundings.hasPredecessor,
+        joinsPredecessor: this.#surroundings.joinsPredecessor,
         gateway: this.#gateway,
         settings: { ...limits, onDeny, onPolicyChange, halfClosedTimeoutMs: HALF_CLOSED_TIMEOUT_MS },
         flowLimit: limits.flows,

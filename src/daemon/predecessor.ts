@@ -15,12 +15,15 @@ type AdminConfig = SocketAddress & { readonly tokenFile: string | null };
 export class Predecessor {
   /** Its listening sockets, on which it serves too until it retires. The portable data plane has none to give. */
   readonly sockets: SocketBag;
+  /** It could not give any. */
+  readonly isPortable: boolean;
   readonly #admin: AdminConfig;
   readonly #key: string;
 
   private constructor(admin: AdminConfig, sockets: SocketBag, key: string) {
     this.#admin = admin;
     this.sockets = sockets;
+    this.isPortable = sockets.left.length === 0;
     this.#key = key;
   }
 

@@ -1,28 +1,43 @@
-import type { Ffi } from '../dataplane/epoll/libc.ts';
-import * as c from '../dataplane/epoll/libc.ts';
-import { connectUnix, UNIX_ADDRESS_BYTES } from '../dataplane/epoll/unix-socket.ts';
+/** A service manager, if one wants to be told, or why it cannot be told. */
+export interface ManagerSearch {
+  readonly manager: ServiceManager | null;
+  readonly fault: string | null;
+}
 
 /** Tells systemd, or whoever speaks sd_notify(3), how the daemon is. */
 export class ServiceManager {
-  readonly #ffi: Ffi;
-  readonly #fd: number;
+  readonly #send: (bytes: Buffer) => void;
   readonly #watchdogMs: number;
   #watchdog: NodeJS.Timeout | null = null;
 
-  private constructor(ffi: Ffi, fd: number, watchdogMs: number) {
-    this.#ffi = ffi;
-    this.#fd = fd;
+  private constructor(send: (bytes: Buffer) => void, watchdogMs: number) {
+    this.#send = send;
     this.#watchdogMs = watchdogMs;
   }
 
-  /** Null when nobody wants to be told (NOTIFY_SOCKET). Throws when the socket that is named cannot be had. */
-  static find(env: NodeJS.ProcessEnv, pid: number, ffi: Ffi): ServiceManager | null {
-    const path = env.NOTIFY_SOCKET;
-    if (path === undefined || path === '') return null;
-    const fd = connectUnix(ffi.libc, path, c.SOCK_DGRAM, ffi.pin(UNIX_ADDRESS_BYTES));
+  /** Finds who is named in NOTIFY_SOCKET. What cannot be told is no reason not to serve. */
+  static async find(env: NodeJS.ProcessEnv, pid: number): Promise<ManagerSearch> {
+    const path = env.NOTIFY_SOCKET ?? '';
+    if (path === '') return { manager: null, fault: null };
+    try {
+      return { manager: await ServiceManager.#connect(path, env, pid), fault: null };
+    } catch (error) {
+      return {
+        manager: null,
+        fault: `the service manager at NOTIFY_SOCKET=${path} cannot be told: ${error}`,
+      };
+    }
+  }
+
+  static async #connect(path: string, env: NodeJS.ProcessEnv, pid: number): Promise<ServiceManager> {
+    const { loadFfi, MSG_NOSIGNAL, SOCK_DGRAM } = await import('../dataplane/epoll/libc.ts');
+    const { connectUnix, UNIX_ADDRESS_BYTES } = await import('../dataplane/epoll/unix-socket.ts');
+    const ffi = loadFfi();
+    const fd = connectUnix(ffi.libc, path, SOCK_DGRAM, ffi.pin(UNIX_ADDRESS_BYTES));
     const isForUs = env.WATCHDOG_PID === undefined || Number(env.WATCHDOG_PID) === pid;
     const watchdogMs = isForUs ? Number(env.WATCHDOG_USEC ?? 0) / 1_000 : 0;
-    return new ServiceManager(ffi, fd, watchdogMs);
+    const send = (bytes: Buffer) => void ffi.libc.send(fd, bytes, bytes.length, MSG_NOSIGNAL);
+    return new ServiceManager(send, watchdogMs);
   }
 
   /** From now on it serves, and says at intervals that it is alive where that is watched. */
@@ -44,7 +59,6 @@ export class ServiceManager {
 
   /** A manager that does not listen misses it; nothing of ours depends on that. */
   #tell(state: string): void {
-    const bytes = Buffer.from(state);
-    this.#ffi.libc.send(this.#fd, bytes, bytes.length, c.MSG_NOSIGNAL);
+    this.#send(Buffer.from(state));
   }
 }

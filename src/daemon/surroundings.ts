@@ -6,7 +6,7 @@ import type { SocketBag } from '../dataplane/epoll/socket-bag.ts';
 import type { Endpoint } from '../dataplane/wire.ts';
 import { formatEndpoint } from './endpoint.ts';
 import { Predecessor } from './predecessor.ts';
-import { ServiceManager } from './service-manager.ts';
+import { type ManagerSearch, ServiceManager } from './service-manager.ts';
 import { activatedSockets } from './socket-activation.ts';
 
 /** How long a predecessor may take to let its admin address go. */
@@ -23,31 +23,33 @@ export interface SurroundingsOptions {
 /** What is around a daemon that starts: sockets opened for it, a daemon to replace, a service manager to tell. */
 export class Surroundings {
   readonly manager: ServiceManager | null;
+  /** Why a service manager that wants to be told cannot be; null when all is well. */
+  readonly managerFault: string | null;
   readonly #activated: SocketBag | null;
   readonly #predecessor: Predecessor | null;
 
   private constructor(
-    manager: ServiceManager | null,
+    { manager, fault }: ManagerSearch,
     activated: SocketBag | null,
     predecessor: Predecessor | null,
   ) {
     this.manager = manager;
+    this.managerFault = fault;
     this.#activated = activated;
     this.#predecessor = predecessor;
   }
 
-  /** Throws ListenError when the sockets, the predecessor or the manager cannot be had. */
+  /** Throws ListenError when the sockets or the predecessor cannot be had. */
   static async find({ env, admin, takesOver }: SurroundingsOptions): Promise<Surroundings> {
     const passed = activatedSockets(env, process.pid);
     // Children of ours are not meant.
     for (const name of ['LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES']) delete env[name];
-    if (passed.length === 0 && env.NOTIFY_SOCKET === undefined && !takesOver) {
-      return new Surroundings(null, null, null);
-    }
+    const manager = await ServiceManager.find(env, process.pid);
+    if (passed.length === 0 && !takesOver) return new Surroundings(manager, null, null);
     const ffi = await systemCalls();
     const { SocketBag } = await import('../dataplane/epoll/socket-bag.ts');
     return new Surroundings(
-      ServiceManager.find(env, process.pid, ffi),
+      manager,
       passed.length === 0 ? null : new SocketBag(ffi.libc, passed, true),
       takesOver ? await Predecessor.find(admin, ffi) : null,
     );
@@ -55,6 +57,11 @@ export class Surroundings {
 
   get hasPredecessor(): boolean {
     return this.#predecessor !== null;
+  }
+
+  /** See DataPlaneOptions. */
+  get joinsPredecessor(): boolean {
+    return this.#predecessor?.isPortable === true;
   }
 
   /** The sockets that were opened for a listener: by the service manager or, failing that, by the predecessor. */

@@ -30,8 +30,11 @@ export interface InheritedSockets {
 
 export interface DataPlaneOptions {
   readonly listeners: readonly ListenerAddress[];
-  /** A predecessor listens at the same addresses for a while. Otherwise an address that is in use is a ListenError. */
-  readonly hasPredecessor: boolean;
+  /**
+   * A predecessor that could not pass its sockets on listens at the same addresses for a while. Otherwise an address
+   * that is in use is a ListenError.
+   */
+  readonly joinsPredecessor: boolean;
   readonly settings: FlowSettings & RelaySettings;
   /** Signs the answers to plain HTTP that is refused. */
   readonly gateway: string;

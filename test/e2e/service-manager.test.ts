@@ -119,6 +119,17 @@ describe.skipIf(process.platform !== 'linux')('under a service manager (Linux on
     expect(other.port('tls')).not.toBe(port);
   });
 
+  it('serves also when the manager cannot be told, and says so', async () => {
+    const daemon = TestDaemon.launch({
+      policy: allowedExample(upstream.port),
+      env: { NOTIFY_SOCKET: '/nonexistent/notify' },
+    });
+    perTest.defer(() => daemon.kill());
+    await daemon.line(line => line.event === 'ready');
+    const warning = daemon.lines.find(line => line.event === 'service_manager');
+    expect(warning?.msg).toContain('NOTIFY_SOCKET=/nonexistent/notify cannot be told');
+  });
+
   it('tells it that it is ready, alive, and stopping', async () => {
     const manager = new NotifySocket();
     perTest.defer(() => manager.close());

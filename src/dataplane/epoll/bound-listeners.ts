@@ -19,7 +19,7 @@ export interface BoundListener {
 export interface BindOptions {
   readonly listeners: readonly ListenerAddress[];
   readonly workers: number;
-  readonly hasPredecessor: boolean;
+  readonly joinsPredecessor: boolean;
 }
 
 /**
@@ -28,7 +28,7 @@ export interface BindOptions {
  */
 export function bindListeners(
   libc: Libc,
-  { listeners, workers, hasPredecessor }: BindOptions,
+  { listeners, workers, joinsPredecessor }: BindOptions,
 ): BoundListener[] {
   const opened: number[] = [];
   const keep = (fd: number) => {
@@ -43,7 +43,7 @@ export function bindListeners(
           const { fds, areKept } = inherited;
           return { listener, areKept, ...adopt(libc, fds, workers, isTproxy, keep) };
         }
-        if (address.port !== 0 && !hasPredecessor) expectUnused(libc, address.ip, address.port, isTproxy);
+        if (address.port !== 0 && !joinsPredecessor) expectUnused(libc, address.ip, address.port, isTproxy);
         const first = keep(openListener(libc, address.ip, address.port, isTproxy));
         const bound = localAddress(libc, first);
         const others = Array.from({ length: workers - 1 }, () =>

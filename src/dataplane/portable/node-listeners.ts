@@ -21,7 +21,7 @@ type Accept = (socket: Socket, listener: Listener, index: number) => void;
 
 /** Binds every listener. Throws ListenError and leaves nothing open. */
 export async function listenOnAll(
-  { listeners, hasPredecessor }: Pick<DataPlaneOptions, 'listeners' | 'hasPredecessor'>,
+  { listeners, joinsPredecessor }: Pick<DataPlaneOptions, 'listeners' | 'joinsPredecessor'>,
   accept: Accept,
 ): Promise<NodeListener[]> {
   const opened: Server[] = [];
@@ -41,7 +41,7 @@ export async function listenOnAll(
     for (const [index, each] of listeners.entries()) {
       const { listener, address, inherited } = each;
       const own: ListenOptions = { host: address.ip.toString(), port: address.port };
-      if (inherited === null && address.port !== 0 && !hasPredecessor) await expectUnused(each, own);
+      if (inherited === null && address.port !== 0 && !joinsPredecessor) await expectUnused(each, own);
       const shared: Where = { ...own, ...SHARED };
       const places = inherited?.fds.map((fd): Where => ({ fd })) ?? [shared];
       const servers: Server[] = [];
