@@ -4,11 +4,11 @@ import { MAX_GROWTH_MIB, MAX_SLOPE_MIB, type SoakResult } from './soak.ts';
 
 /** The result for a terminal. */
 export function summaryOf(result: SoakResult): string {
-  const { connections, records, seconds, findings, descriptors, residentMib, memory } = result;
+  const { connections, records, seconds, findings, descriptors, residentMib } = result;
   const lines = [
     `${connections} connections, ${records} flows recorded, in ${Math.round(seconds)} s`,
     `descriptors: ${descriptors.before.all} before, ${descriptors.after.all} after (pipes ${descriptors.before.pipes}, ${descriptors.after.pipes})`,
-    `memory: ${residentMib.before.toFixed(0)} MiB before, ${residentMib.after.toFixed(0)} MiB after; ${slopeText(result)}; lows ${memory.earlyMib.toFixed(0)} and ${memory.lateMib.toFixed(0)} MiB`,
+    `memory: ${residentMib.before.toFixed(0)} MiB before, ${residentMib.after.toFixed(0)} MiB after; ${slopeText(result)}`,
     ...findings.map(
       ({ what, expected, found }) => `DIFFERENCE ${what}: expected ${expected}, found ${found}`,
     ),
@@ -55,5 +55,5 @@ ${rows.join('\n')}
 }
 
 function slopeText({ memory: { slope } }: SoakResult): string {
-  return slope === null ? 'too short to tell the slope' : `${slope.toFixed(2)} MiB by 100 000 flows`;
+  return slope === null ? 'too short to tell what it grows by' : `${slope.toFixed(2)} MiB by 100 000 flows`;
 }
