@@ -7,6 +7,8 @@ import { soak } from './soak.ts';
 const MAIN = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 const SAY_MS = 2_000;
 
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 process.exitCode = await run();
 
 async function run(): Promise<number> {

@@ -5,9 +5,9 @@ export interface MemorySample {
 }
 
 export interface MemoryTrend {
-  /** MiB for each 100 000 flows more, over the second half of the run; null: too few samples to tell. */
+  /** MiB for each 100 000 flows more, over the second half; null: too few samples to tell. */
   readonly slope: number | null;
-  /** The lows of the second quarter, when heaps have grown to their working size, and of the last. */
+  /** The lows of the first and the last quarter. */
   readonly earlyMib: number;
   readonly lateMib: number;
 }
@@ -15,16 +15,19 @@ export interface MemoryTrend {
 /** What is resident swings with the collector; its lows do not, unless something stays. So many lows make the line. */
 const WINDOWS = 12;
 const SAMPLES_A_WINDOW = 4;
+/** Until then, heaps grow to their working size. */
+const WARM_UP_FLOWS = 100_000;
 
-/** Where memory goes: least squares through the lows of the second half. */
-export function memoryTrend(samples: readonly MemorySample[]): MemoryTrend {
+/** Where memory goes once heaps have their working size: least squares through the lows of the second half. */
+export function memoryTrend(all: readonly MemorySample[]): MemoryTrend {
+  const samples = all.filter(({ flows }) => flows >= WARM_UP_FLOWS);
   const quarter = Math.floor(samples.length / 4);
   const half = samples.slice(2 * quarter);
   const width = Math.floor(half.length / WINDOWS);
   const lows = Array.from({ length: WINDOWS }, (_, i) => lowest(half.slice(i * width, (i + 1) * width)));
   return {
     slope: width < SAMPLES_A_WINDOW ? null : slopeOf(lows) * 100_000,
-    earlyMib: lowest(samples.slice(quarter, 2 * quarter)).mib,
+    earlyMib: lowest(samples.slice(0, quarter)).mib,
     lateMib: lowest(samples.slice(3 * quarter)).mib,
   };
 }

@@ -40,7 +40,7 @@ export function reportOf(result: SoakResult, { flows, seed, dataplane, width }: 
 | DNS queries | ${result.dnsQueries} |
 | descriptors before, after | ${descriptors.before.all} (${descriptors.before.pipes} pipes), ${descriptors.after.all} (${descriptors.after.pipes} pipes, of which each worker keeps some) |
 | resident memory before, after | ${residentMib.before.toFixed(0)} MiB, ${residentMib.after.toFixed(0)} MiB |
-| its lows, second and last quarter | ${memory.earlyMib.toFixed(1)} MiB, ${memory.lateMib.toFixed(1)} MiB (at most ${MAX_GROWTH_MIB} more) |
+| its lows, first and last quarter after 100 000 flows | ${memory.earlyMib.toFixed(1)} MiB, ${memory.lateMib.toFixed(1)} MiB (at most ${MAX_GROWTH_MIB} more) |
 | slope over the second half | ${slopeText(result)} (at most ${MAX_SLOPE_MIB}) |
 | exit code after SIGTERM | ${result.exitCode} |
 | differences | ${findings.length === 0 ? 'none' : findings.length} |

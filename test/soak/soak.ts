@@ -30,7 +30,7 @@ const POOLED_PIPES = 16;
  * left behind a flow, in a Map, would be 5 at least.
  */
 export const MAX_SLOPE_MIB = 2.5;
-/** And by how much the low of the last quarter may lie over that of the second. */
+/** And by how much the low of the last quarter may lie over that of the first. */
 export const MAX_GROWTH_MIB = 24;
 
 export interface SoakResult {

@@ -41,6 +41,11 @@ export class Subject {
   readonly tls: number;
   readonly proxy: number;
   readonly #upstreamPort: number;
+  /** When this process ends before it has removed the daemon. */
+  readonly #abandoned = () => {
+    this.#process.kill('SIGKILL');
+    rmSync(this.directory, { recursive: true, force: true });
+  };
   #errors = '';
   #generation = 0;
 
@@ -82,6 +87,7 @@ export class Subject {
     this.#process.stderr?.on('data', (bytes: Buffer) => {
       this.#errors += bytes;
     });
+    process.once('exit', this.#abandoned);
     this.#exited = once(this.#process, 'exit').then(([code]) => code);
   }
 
@@ -158,6 +164,7 @@ export class Subject {
   async remove(): Promise<void> {
     this.#process.kill('SIGKILL');
     await this.#exited;
+    process.off('exit', this.#abandoned);
     rmSync(this.directory, { recursive: true, force: true });
   }
 
