@@ -8,6 +8,7 @@ import { planes } from './targets/planes.ts';
 import { policy } from './targets/policy.ts';
 import { resolver } from './targets/resolver.ts';
 import { sniffers } from './targets/sniffers.ts';
+import { suggest } from './targets/suggest.ts';
 
 /** In the order in which they run. */
 export const TARGETS: readonly Target[] = [
@@ -20,4 +21,5 @@ export const TARGETS: readonly Target[] = [
   log,
   resolver,
   planes,
+  suggest,
 ];
