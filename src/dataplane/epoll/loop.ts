@@ -8,8 +8,10 @@ import { SOCKADDR_IN6_BYTES } from './sockets.ts';
 const EVENTS_PER_WAIT = 512;
 /** How many events share one reading of the clocks: a millisecond's worth. */
 const EVENTS_PER_TICK = 32;
-/** So many full batches in a row may put timers off. */
-const MAX_LATE_BATCHES = 64;
+/** A wait that took so much longer than it was to: the thread stood still, before or after its look at what has come. */
+const STOOD_STILL_MS = 50;
+/** So many turns in a row may put timers off. */
+const MAX_LATE_TURNS = 64;
 /** One buffer for every read of the thread: what is kept longer than a call is copied out of it. */
 const SCRATCH_BYTES = 256 * 1024;
 
@@ -37,7 +39,7 @@ export class EventLoop implements Clock {
   readonly #handlers: (EventHandler | undefined)[] = [];
   #closing: number[] = [];
   #soon: (() => void)[] = [];
-  #lateBatches = 0;
+  #lateTurns = 0;
 
   constructor(ffi: Ffi) {
     this.ffi = ffi;
@@ -85,17 +87,20 @@ export class EventLoop implements Clock {
 
   /** One turn: wait for events, handle them, fire timers, run tasks, close what was closed. */
   turn(): void {
-    const count = this.#wait();
+    const timeoutMs = this.#soon.length > 0 ? 0 : this.timers.untilNextMs();
+    const awaitedMs = this.nowMs + timeoutMs;
+    const count = this.#wait(timeoutMs);
     const ints = this.#eventInts;
     this.#tick();
     const polledMs = this.nowMs;
+    const stoodStill = timeoutMs >= 0 && polledMs > awaitedMs + STOOD_STILL_MS;
     for (let i = 0; i < count; i++) {
       if (i % EVENTS_PER_TICK === EVENTS_PER_TICK - 1) this.#tick();
       const at = i * c.EPOLL_EVENT_INTS;
       this.#handlers[ints[at + c.EPOLL_DATA_INT] ?? -1]?.ready(ints[at] ?? 0);
     }
     if (count > 0) this.#tick();
-    if (this.#isCaughtUp(count)) this.timers.fireDue(polledMs);
+    if (this.#isCaughtUp(stoodStill || count === EVENTS_PER_WAIT)) this.timers.fireDue(polledMs);
     this.#runSoon();
     this.#closeNow();
   }
@@ -105,9 +110,9 @@ export class EventLoop implements Clock {
    * process, stood still, many are due and many events wait: a client that has spoken in time is to be heard before its
    * timer is.
    */
-  #isCaughtUp(events: number): boolean {
-    this.#lateBatches = events < EVENTS_PER_WAIT ? 0 : this.#lateBatches + 1;
-    return this.#lateBatches % MAX_LATE_BATCHES === 0;
+  #isCaughtUp(isLate: boolean): boolean {
+    this.#lateTurns = isLate ? this.#lateTurns + 1 : 0;
+    return this.#lateTurns % MAX_LATE_TURNS === 0;
   }
 
   #tick(): void {
@@ -125,17 +130,14 @@ export class EventLoop implements Clock {
     }
   }
 
-  #wait(): number {
-    let timeoutMs = this.#soon.length > 0 ? 0 : this.timers.untilNextMs();
+  #wait(timeoutMs: number): number {
     const { libc } = this.ffi;
-    for (;;) {
-      const count = libc.epollWait(this.#epfd, this.#events.address, EVENTS_PER_WAIT, timeoutMs);
-      if (count >= 0) return count;
-      const errno = libc.errno();
-      if (errno !== c.EINTR) throw new c.SystemCallError('epoll_wait', errno);
-      // Stopped and continued, it returns without a look at what has come meanwhile.
-      timeoutMs = 0;
-    }
+    const count = libc.epollWait(this.#epfd, this.#events.address, EVENTS_PER_WAIT, timeoutMs);
+    if (count >= 0) return count;
+    const errno = libc.errno();
+    if (errno !== c.EINTR) throw new c.SystemCallError('epoll_wait', errno);
+    // Stopped and continued, it returns without a look at what has come meanwhile.
+    return this.#wait(0);
   }
 
   #runSoon(): void {
