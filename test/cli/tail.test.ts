@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { startAdminServer } from '../../src/admin/admin-server.ts';
 import { LiveTail } from '../../src/observe/live-tail.ts';
+import { ADMIN, FakeDaemon } from '../admin/support.ts';
 import { until } from '../support/until.ts';
 import { fakeDaemon, sallyport } from './support.ts';
 
@@ -44,6 +46,15 @@ describe('tail', () => {
       code: 1,
       err: expect.stringContaining('need log.format: json'),
     });
+  });
+
+  it('says that the daemon has ended', async () => {
+    const daemon = new FakeDaemon();
+    const server = await startAdminServer(ADMIN, daemon);
+    const ran = sallyport(['tail', '--admin', `127.0.0.1:${server.address.port}`]);
+    await until('it listens', () => daemon.tail?.listeners === 1);
+    await server.close();
+    expect(await ran).toEqual({ code: 1, out: '', err: 'sallyport: the daemon has ended\n' });
   });
 
   it('says why there is nothing to show', async () => {

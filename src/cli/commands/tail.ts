@@ -27,7 +27,7 @@ export const tail: RunCommand = async (_args, options, io) => {
   } catch (error) {
     if (io.outClosed?.aborted === true) return 0;
     if (error instanceof CommandFailure) throw error;
-    throw new CommandFailure(`the daemon has ended: ${error}`, { cause: error });
+    throw new CommandFailure('the daemon has ended', { cause: error });
   } finally {
     ended.abort();
   }
