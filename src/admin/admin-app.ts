@@ -36,6 +36,10 @@ const explainBody = z.strictObject({
   host: z.string().min(1).max(1024),
   port: z.int().min(1).max(65535).default(443),
   from: z.string().max(64),
+  vpcEndpoint: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,128}$/)
+    .optional(),
 });
 
 /** The admin HTTP: health, metrics, and the questions that the commands ask. */
@@ -122,9 +126,9 @@ export function adminApp(daemon: DaemonApi, guard: RequestGuardOptions): Hono {
       return context.json({ error: `host: ${HOSTNAME_FAULTS[hostname.fault]}` }, 400);
     const source = IpAddress.parse(body.data.from);
     if (source === null) return context.json({ error: 'from: no IP address' }, 400);
-    const { port } = body.data;
+    const { port, vpcEndpoint } = body.data;
     return context.json(
-      await daemon.explain({ hostname: hostname?.hostname ?? null, address, port, source }),
+      await daemon.explain({ hostname: hostname?.hostname ?? null, address, port, source, vpcEndpoint }),
     );
   });
 

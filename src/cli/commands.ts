@@ -85,6 +85,7 @@ export const COMMANDS: readonly Command[] = [
       'Asks the running daemon, or judges by a policy file. It looks at names only: whether a name resolves, and to what, shows when it is dialled. An address is judged by tcp rules; what their hosts resolve to, only the daemon knows. Exits with 1 when the answer is deny.',
     options: [
       { flags: '--from <ip>', description: 'as for a flow from this source address' },
+      { flags: '--vpc-endpoint <id>', description: 'as for a flow through this VPC endpoint' },
       {
         flags: '--policy <file>',
         description: 'judge by this file or directory instead of asking the daemon',

@@ -16,6 +16,7 @@ import { parseName } from './scalars.ts';
 import { MAX_FAULTS } from './schema-diagnostics.ts';
 import { didYouMean } from './suggest.ts';
 import { TcpDestinations } from './tcp-destinations.ts';
+import { parseVpcEndpoint } from './vpc-endpoint.ts';
 
 export type BuildResult =
   | {
@@ -177,7 +178,9 @@ class PolicyBuilder {
     }
     const location = { file: file.file, ...file.source.locate(path, 'key') };
     const cidrs: Cidr[] = [];
-    for (const [i, text] of input.cidrs.entries()) {
+    if (input.cidrs === undefined && input.vpcEndpoints === undefined)
+      this.#findings.error(file, path, 'a group of nobody', 'add cidrs or vpcEndpoints');
+    for (const [i, text] of (input.cidrs ?? []).entries()) {
       const cidr = Cidr.parse(text);
       if (cidr === null)
         this.#findings.error(
@@ -188,8 +191,13 @@ class PolicyBuilder {
         );
       else cidrs.push(cidr);
     }
-    this.#groups.set(name, { name, cidrs, mode: input.mode ?? null, location });
-    this.#blocks.set(name, { text: name, cidrs });
+    const vpcEndpoints = input.vpcEndpoints ?? [];
+    for (const [i, text] of vpcEndpoints.entries()) {
+      const read = parseVpcEndpoint(text);
+      if (!read.ok) this.#findings.error(file, [...path, 'vpcEndpoints', i], read.message, read.fix);
+    }
+    this.#groups.set(name, { name, cidrs, vpcEndpoints, mode: input.mode ?? null, location });
+    this.#blocks.set(name, { text: name, cidrs, vpcEndpoints });
   }
 
   #from(file: PolicyFile, path: DocumentPath, input: RuleInput): SourceItem[] {

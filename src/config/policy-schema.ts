@@ -121,11 +121,20 @@ const sourceGroup = z.strictObject({
     .array(text('an address or a block', '10.12.4.0/24'))
     .min(1)
     .meta({ examples: [['10.12.4.0/24']] })
+    .optional()
     .describe('Addresses and CIDR blocks, IPv4 and IPv6.'),
+  vpcEndpoints: z
+    .array(text('a VPC endpoint id', 'vpce-08d2bf15fac5001c9'))
+    .min(1)
+    .meta({ examples: [['vpce-08d2bf15fac5001c9']] })
+    .optional()
+    .describe(
+      'Interface endpoints (AWS PrivateLink) that clients come through, whatever their addresses; a listener with `proxyProtocol` is told by its load balancer. Whoever is in `cidrs` or comes through one of these is in the group.',
+    ),
   mode: mode
     .optional()
     .describe(
-      'A mode of its own for this group, which `observeUntil` does not touch. Of several groups the narrowest block decides, and enforce among equals.',
+      'A mode of its own for this group, which `observeUntil` does not touch. Of several groups one that has the VPC endpoint decides, then the narrowest block, and enforce among equals.',
     ),
 });
 

@@ -42,6 +42,8 @@ export interface FlowIdentity {
 }
 
 export interface DecisionEvent extends FlowIdentity {
+  /** The VPC endpoint that the client came through, as a trusted peer says; null for none. */
+  readonly vpcEndpoint: string | null;
   /** Epoch milliseconds. */
   readonly timeMs: number;
   readonly state: State;

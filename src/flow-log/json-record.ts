@@ -26,7 +26,7 @@ export function readJsonRecord(record: JsonObject): Reading {
   if (port === null) return broken('a decision without a dst_port from 1 to 65535');
   const flows = asFlows(record.suppressed);
   if (flows === null) return broken('suppressed is no count');
-  for (const name of ['hostname', 'dst_ip', 'reason', 'rule']) {
+  for (const name of ['hostname', 'dst_ip', 'vpc_endpoint', 'reason', 'rule']) {
     const value = record[name];
     if (value !== undefined && value !== null && typeof value !== 'string')
       return broken(`${name} is no text`);
@@ -37,6 +37,7 @@ export function readJsonRecord(record: JsonObject): Reading {
     flow: {
       timeMs: asTimeMs(record.time),
       source,
+      vpcEndpoint: textOrNull(record.vpc_endpoint) ?? undefined,
       destination: textOrNull(record.dst_ip),
       hostname: textOrNull(record.hostname),
       port,

@@ -12,7 +12,7 @@ const DECISION = [
   `"dst_port":(${NUMBER}),"hostname":(?:null|"(${PLAIN})"),"protocol":"${PLAIN}","state":"([A-Z_]+)"`,
   `"action":"([a-z-]+)","reason":(?:null|"(${PLAIN})"),"rule":(?:null|"(${PLAIN})")(?:,"detail":"${PLAIN}")?`,
 ].join(',');
-const EXTRAS = `(?:,"ech":(true|false))?(?:,"suppressed":(${NUMBER}))?,"msg":"${PLAIN}"\\}(?=\\r?\\n)`;
+const EXTRAS = `(?:,"vpc_endpoint":"(${PLAIN})")?(?:,"ech":(true|false))?(?:,"suppressed":(${NUMBER}))?,"msg":"${PLAIN}"\\}(?=\\r?\\n)`;
 
 /** Where the event of a record of ours stands, and what it is in a close record. */
 const CLOSE_AT = '{"level":"info","time":"2026-11-21T01:34:58.901Z'.length;
@@ -40,7 +40,7 @@ export class PlainRecordReader {
     const match = this.#pattern.exec(text);
     if (match === null) return null;
     const [, time = '', sourceText, destination, portText, hostname, stateText, actionText, ...rest] = match;
-    const [reason, rule, ech, suppressed] = rest;
+    const [reason, rule, vpcEndpoint, ech, suppressed] = rest;
     const source = textOrNull(sourceText);
     const state = asState(stateText);
     const action = asAction(actionText);
@@ -52,6 +52,7 @@ export class PlainRecordReader {
     return {
       timeMs,
       source,
+      vpcEndpoint: textOrNull(vpcEndpoint) ?? undefined,
       destination: textOrNull(destination),
       hostname: textOrNull(hostname),
       port,

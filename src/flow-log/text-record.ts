@@ -8,10 +8,20 @@ const TIME = /(?<![\w:.-])\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|
 /** Where a time is looked for: what stands before the fields. */
 const PREFIX_LENGTH = 256;
 
-const KNOWN = new Set(['s_ip', 'd_ip', 'd_port', 'hostname', 'state', 'drop_reason', 'rule', 'suppressed']);
+const KNOWN = new Set([
+  's_ip',
+  'd_ip',
+  'd_port',
+  'hostname',
+  'state',
+  'drop_reason',
+  'rule',
+  'vpc_endpoint',
+  'suppressed',
+]);
 
 /**
- * Reads `Gateway=… S_IP=… D_IP=… hostname=… state=… [drop_reason=…] [Rule=…] [suppressed=…]`, in any order, with
+ * Reads `Gateway=… S_IP=… D_IP=… hostname=… state=… [drop_reason=…] [Rule=…] [vpc_endpoint=…] [suppressed=…]`, in any order, with
  * anything before, between and after. The form names no port unless by `D_PORT=`: `defaultPort` stands in for it.
  * A field that stands twice is not believed: a name that was logged unescaped may have forged the second.
  */
@@ -44,6 +54,7 @@ export function readTextRecord(text: string, timeMs: number | null, defaultPort:
     flow: {
       timeMs: asTimeMs(TIME.exec(text.slice(0, PREFIX_LENGTH))?.[0]) ?? timeMs,
       source,
+      vpcEndpoint: value('vpc_endpoint') ?? undefined,
       destination: value('d_ip'),
       hostname: value('hostname'),
       port,

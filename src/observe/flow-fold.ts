@@ -51,7 +51,9 @@ export class FlowFold {
   }
 
   decided(event: DecisionEvent): Saying {
-    const key = `${identityKey(event)} ${event.state} ${event.action} ${event.reason}`;
+    const identity =
+      event.vpcEndpoint === null ? identityKey(event) : `${identityKey(event)} ${event.vpcEndpoint}`;
+    const key = `${identity} ${event.state} ${event.action} ${event.reason}`;
     // A source that has no line left takes no place in the table either, which others would then lack.
     const mayBeSaid = event.action === 'allow' || this.#share.hasLeft(event, event.timeMs);
     const slot = this.#table.slotOf(key, event.timeMs, mayBeSaid);

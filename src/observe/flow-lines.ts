@@ -32,6 +32,7 @@ const DURATION_MS = Buffer.from(',"duration_ms":');
 const ENDED = Buffer.from(',"end":"');
 const CLOSE_REASON = Buffer.from('","reason":"');
 const CLOSING = Buffer.from('"');
+const VPC_ENDPOINT = Buffer.from(',"vpc_endpoint":');
 const ECH = Buffer.from(',"ech":true');
 const DST_MISMATCH = Buffer.from(',"dst_mismatch":true');
 const SUPPRESSED = Buffer.from(',"suppressed":');
@@ -39,6 +40,7 @@ const TEXT_SUPPRESSED = Buffer.from(' suppressed=');
 const TEXT_STATE = Buffer.from(' state=');
 const TEXT_DROP_REASON = Buffer.from(' drop_reason=');
 const TEXT_RULE = Buffer.from(' Rule=');
+const TEXT_VPC_ENDPOINT = Buffer.from(' vpc_endpoint=');
 const TEXT_END = Buffer.from(' end=');
 const TEXT_BYTES_OUT = Buffer.from(' bytes_out=');
 const TEXT_BYTES_IN = Buffer.from(' bytes_in=');
@@ -102,7 +104,10 @@ export class FlowLines {
 
   /** `suppressed`: the line stands for so many flows more. */
   decided(event: DecisionEvent, suppressed: number): void {
-    const line = this.#begin(event, lengthOf(event.rule) + lengthOf(event.detail));
+    const line = this.#begin(
+      event,
+      lengthOf(event.rule) + lengthOf(event.detail) + lengthOf(event.vpcEndpoint),
+    );
     if (line === null) return;
     if (this.#format === 'text') {
       this.#openText(line, event);
@@ -121,6 +126,10 @@ export class FlowLines {
     if (event.detail !== null) {
       line.fixed(DETAIL);
       line.json(event.detail);
+    }
+    if (event.vpcEndpoint !== null) {
+      line.fixed(VPC_ENDPOINT);
+      line.json(event.vpcEndpoint);
     }
     if (event.ech) line.fixed(ECH);
     if (event.dstMismatch) line.fixed(DST_MISMATCH);
@@ -223,7 +232,7 @@ export class FlowLines {
     line.digits(timeMs - 1_000 * Math.floor(timeMs / 1_000), 3);
   }
 
-  /** `Gateway=… S_IP=… D_IP=… hostname=… state=… [drop_reason=…] [Rule=…] [suppressed=…]`, each value escaped. */
+  /** `Gateway=… S_IP=… D_IP=… hostname=… state=… [drop_reason=…] [Rule=…] [vpc_endpoint=…] [suppressed=…]`, each value escaped. */
   #decisionMessage(line: LineBuffer, event: DecisionEvent, suppressed: number): void {
     this.#identity(line, event);
     line.fixed(TEXT_STATE);
@@ -235,6 +244,10 @@ export class FlowLines {
     if (event.rule !== null) {
       line.fixed(TEXT_RULE);
       this.#value(line, event.rule);
+    }
+    if (event.vpcEndpoint !== null && this.#format === 'text') {
+      line.fixed(TEXT_VPC_ENDPOINT);
+      line.value(event.vpcEndpoint);
     }
     this.#suppressed(line, TEXT_SUPPRESSED, suppressed);
   }

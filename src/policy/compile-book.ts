@@ -1,7 +1,7 @@
 import type { Cidr } from './address.ts';
 import type { BytePool } from './byte-pool.ts';
 import { hashName } from './label-hash.ts';
-import { CIDR, HOST, RULE } from './layout.ts';
+import { CIDR, HOST, RULE, TEXT } from './layout.ts';
 import type { Rule, SourceGroup } from './rules.ts';
 
 /** Lays down what a policy's rules say in words, for `RuleBook`. */
@@ -11,6 +11,7 @@ export class BookBuilder {
   readonly #hosts: number[] = [];
   readonly #groups: number[] = [];
   readonly #cidrs: number[] = [];
+  readonly #endpoints: number[] = [];
   readonly #files = new Map<string, number>();
   readonly #names: Uint32Array;
   #records = 0;
@@ -50,9 +51,12 @@ export class BookBuilder {
     if (!isPart) this.#addName(rule.name);
   }
 
-  addGroup({ name, cidrs }: SourceGroup): void {
-    this.#groups.push(this.#pool.add(name), name.length, this.#cidrs.length / CIDR.size, cidrs.length);
+  addGroup({ name, cidrs, vpcEndpoints = [] }: SourceGroup): void {
+    this.#groups.push(this.#pool.add(name), name.length);
+    this.#groups.push(this.#cidrs.length / CIDR.size, cidrs.length);
+    this.#groups.push(this.#endpoints.length / TEXT.size, vpcEndpoints.length);
     this.#addCidrs(cidrs);
+    for (const id of vpcEndpoints) this.#endpoints.push(this.#pool.add(id), id.length);
   }
 
   finish(setTexts: readonly string[]) {
@@ -66,6 +70,7 @@ export class BookBuilder {
       names: this.#names,
       groups: this.#groups,
       cidrs: this.#cidrs,
+      groupEndpoints: this.#endpoints,
     };
   }
 

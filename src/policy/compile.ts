@@ -71,7 +71,7 @@ export function compilePolicy(policy: ParsedPolicy): SharedArrayBuffer {
     globs,
     tags,
     ports: ports.ports,
-    ...sources.finish(),
+    ...sources.finish(pool),
     ...index,
     ...book.finish(sources.setTexts),
     bytes: pool.bytes,

@@ -4,9 +4,10 @@ import type { Location } from './rules.ts';
 
 /** An explanation for people: the verdict first, then why, then what nearly matched. Lines without a last newline. */
 export function formatExplanation(explanation: Explanation): string {
-  const { port, source, action, ruling, rule, groups, nearMisses, hint } = explanation;
+  const { port, source, vpcEndpoint, action, ruling, rule, groups, nearMisses, hint } = explanation;
   const subject = explanation.hostname ?? bracketed(explanation.address) ?? 'no hostname';
-  const lines = [`${action}: ${subject}:${port} from ${source}`];
+  const through = vpcEndpoint === null ? '' : ` through ${vpcEndpoint}`;
+  const lines = [`${action}: ${subject}:${port} from ${source}${through}`];
   if (rule === null) {
     lines.push(`  state ${ruling.state}: ${ruling.reason === null ? 'allowed' : REASONS[ruling.reason]}`);
   } else {

@@ -25,6 +25,8 @@ export interface Explanation {
   readonly address: string | null;
   readonly port: number;
   readonly source: string;
+  /** The VPC endpoint that it comes through; null for none. */
+  readonly vpcEndpoint: string | null;
   readonly action: Action;
   readonly ruling: Ruling;
   readonly rule: DecidingRule | null;
@@ -58,7 +60,7 @@ export function* explainInSteps(
   query: TcpQuery,
   { hints = null, known = TcpAddresses.none() }: ExplainAids = {},
 ): Generator<undefined, Explanation> {
-  const { hostname, address, port, source } = query;
+  const { hostname, address, port, source, vpcEndpoint } = query;
   const ruling = decideDestination(policy, query, known);
   const isAllowed = ruling.state === 'MATCHED';
   const book = new RuleBook(policy);
@@ -67,10 +69,11 @@ export function* explainInSteps(
     address: address?.toString() ?? null,
     port,
     source: source.toString(),
+    vpcEndpoint: vpcEndpoint ?? null,
     action: isAllowed ? 'allow' : ruling.mode === 'observe' ? 'would-deny' : 'deny',
     ruling,
     rule: decidingRule(book, ruling.rule, query, known),
-    groups: book.groupsOf(source),
+    groups: book.groupsOf(source, vpcEndpoint),
     nearMisses: isAllowed ? [] : yield* findNearMisses(book, query),
     hint: isAllowed || hostname === null ? null : (hints?.hintFor(hostname) ?? null),
   };

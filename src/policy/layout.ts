@@ -27,6 +27,8 @@ export interface Sections {
   readonly intervals: Uint32Array;
   /** Records of `BLOCK`; 0 stands for no block. */
   readonly blocks: Uint32Array;
+  /** Records of `ENDPOINT`, in the order of their texts. */
+  readonly endpoints: Uint32Array;
   /** Runs of sorted source-set ids, one run a block. */
   readonly sets: Uint32Array;
   /** As `starts`, for the destinations of tcp rules. */
@@ -47,6 +49,8 @@ export interface Sections {
   readonly groups: Uint32Array;
   /** Records of `CIDR`, one run a group and one a tcp rule. */
   readonly cidrs: Uint32Array;
+  /** Records of `TEXT`, one run a group: its VPC endpoints. */
+  readonly groupEndpoints: Uint32Array;
   readonly bytes: Uint8Array;
 }
 
@@ -95,11 +99,21 @@ export const SLOT = { hash: 0, parent: 1, tag: 2, text: 3, value: 4, count: 5, s
 export const GLOB = { child: 0, middle: 1, middleLength: 2, size: 3 } as const;
 /** `mode`: 0 the policy's own, 1 observe, 2 enforce; already inherited from enclosing blocks. */
 export const BLOCK = { parent: 0, sets: 1, setCount: 2, mode: 3, size: 4 } as const;
+/** A VPC endpoint. `block`: with the sets and the mode of those who come through it; it lies in no other. */
+export const ENDPOINT = { text: 0, length: 1, block: 2, size: 3 } as const;
 /** `entries`: of the blocks that tcp rules write, a run of entries. */
 export const DESTINATION = { parent: 0, entries: 1, entryCount: 2, size: 3 } as const;
 export const HOST = { text: 0, length: 1, line: 2, col: 3, size: 4 } as const;
 export const TEXT = { offset: 0, length: 1, size: 2 } as const;
-export const GROUP = { name: 0, nameLength: 1, cidrs: 2, cidrCount: 3, size: 4 } as const;
+export const GROUP = {
+  name: 0,
+  nameLength: 1,
+  cidrs: 2,
+  cidrCount: 3,
+  endpoints: 4,
+  endpointCount: 5,
+  size: 6,
+} as const;
 /** `first`: four words. */
 export const CIDR = { first: 0, prefix: 4, size: 5 } as const;
 
@@ -119,7 +133,7 @@ export function globTag(prefixLength: number, suffixLength: number): number {
   return 0x10000 | (prefixLength << 8) | suffixLength;
 }
 
-const MAGIC = 0x53504c33;
+const MAGIC = 0x53504c34;
 const HEADER_WORDS = 2;
 
 const SECTION_TYPES = {
@@ -135,6 +149,7 @@ const SECTION_TYPES = {
   starts: Uint32Array,
   intervals: Uint32Array,
   blocks: Uint32Array,
+  endpoints: Uint32Array,
   sets: Uint32Array,
   dstStarts: Uint32Array,
   dstIntervals: Uint32Array,
@@ -145,6 +160,7 @@ const SECTION_TYPES = {
   names: Uint32Array,
   groups: Uint32Array,
   cidrs: Uint32Array,
+  groupEndpoints: Uint32Array,
   bytes: Uint8Array,
 } as const;
 
@@ -193,6 +209,7 @@ export function viewSections(buffer: SharedArrayBuffer): Sections {
     starts: new Uint32Array(...at('starts')),
     intervals: new Uint32Array(...at('intervals')),
     blocks: new Uint32Array(...at('blocks')),
+    endpoints: new Uint32Array(...at('endpoints')),
     sets: new Uint32Array(...at('sets')),
     dstStarts: new Uint32Array(...at('dstStarts')),
     dstIntervals: new Uint32Array(...at('dstIntervals')),
@@ -203,6 +220,7 @@ export function viewSections(buffer: SharedArrayBuffer): Sections {
     names: new Uint32Array(...at('names')),
     groups: new Uint32Array(...at('groups')),
     cidrs: new Uint32Array(...at('cidrs')),
+    groupEndpoints: new Uint32Array(...at('groupEndpoints')),
     bytes: new Uint8Array(...at('bytes')),
   };
 }

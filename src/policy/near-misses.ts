@@ -78,11 +78,16 @@ function judge(
 }
 
 /** The name matches: what else does not? */
-function judgeConditions(book: RuleBook, rule: number, { port, source, nowMs }: TcpQuery): Judgement {
+function judgeConditions(
+  book: RuleBook,
+  rule: number,
+  { port, source, vpcEndpoint, nowMs }: TcpQuery,
+): Judgement {
   const ports = book.ports(rule);
   if (!ports.includes(port)) return { kind: 'port', hint: `allows port ${ports.join(', ')}, not ${port}` };
-  if (!book.isFor(rule, source)) {
-    return { kind: 'source', hint: `is for ${book.from(rule)}, which does not hold ${source.toString()}` };
+  if (!book.isFor(rule, source, vpcEndpoint)) {
+    const who = vpcEndpoint === undefined ? `${source}` : `${source} or ${vpcEndpoint}`;
+    return { kind: 'source', hint: `is for ${book.from(rule)}, which does not hold ${who}` };
   }
   const untilMs = book.untilMs(rule);
   if (nowMs >= untilMs) {

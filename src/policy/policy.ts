@@ -12,6 +12,8 @@ export interface PolicyQuery {
   readonly hostname: Hostname | null;
   readonly port: number;
   readonly source: IpAddress;
+  /** The VPC endpoint that the source comes through; absent for none. */
+  readonly vpcEndpoint?: string | undefined;
   /** Epoch milliseconds. */
   readonly nowMs: number;
 }
@@ -87,9 +89,10 @@ export class Policy {
    */
   decide(query: PolicyQuery): Ruling {
     const block = this.#sources.blockOf(query.source);
-    const mode = this.#modeOfBlock(block, query.nowMs);
+    const endpoint = this.#endpointBlock(query.vpcEndpoint);
+    const mode = this.#modeOfBlocks(block, endpoint, query.nowMs);
     if (query.hostname === null) return this.#unmatched('no_hostname', mode);
-    this.#matcher.ask(query.port, block, query.nowMs);
+    this.#matcher.ask(query.port, block, endpoint, query.nowMs);
     this.#matcher.matchHost(query.hostname, 'named');
     return this.#matched(mode) ?? this.#unmatched('not_allowed', mode);
   }
@@ -98,29 +101,34 @@ export class Policy {
    * The answer of tcp rules, which match by the destination's address, or by the host that a client asks for itself:
    * a deny rule wins, then the most specific host or block. Null when none matches.
    */
-  decideTcp({ hostname, address, port, source, nowMs }: TcpQuery, known: KnownAddresses): TcpRuling | null {
+  decideTcp(query: TcpQuery, known: KnownAddresses): TcpRuling | null {
     if (!this.hasTcpRules) return null;
+    const { hostname, address, port, source, vpcEndpoint, nowMs } = query;
     const block = this.#sources.blockOf(source);
+    const endpoint = this.#endpointBlock(vpcEndpoint);
     const matcher = this.#matcher;
-    matcher.ask(port, block, nowMs);
+    matcher.ask(port, block, endpoint, nowMs);
     if (hostname !== null) matcher.matchHost(hostname, 'tcp');
     if (address !== null) {
       for (const name of known.namesOf(address)) matcher.matchHost(name, 'tcp');
       matcher.matchAddress(address);
     }
-    const ruling = this.#matched(this.#modeOfBlock(block, nowMs));
+    const ruling = this.#matched(this.#modeOfBlocks(block, endpoint, nowMs));
     if (ruling === null) return null;
     return { ...ruling, hostname: ruling.state === 'DENIED' ? matcher.denyHost : matcher.allowHost };
   }
 
-  /** The mode in force for a source: its group's own, else the policy's, which `observeUntil` turns into enforce. */
-  modeOf(source: IpAddress, nowMs: number): Mode {
-    return this.#modeOfBlock(this.#sources.blockOf(source), nowMs);
+  /**
+   * The mode in force for a source: its group's own, that of its VPC endpoint before that of its address; else the
+   * policy's, which `observeUntil` turns into enforce.
+   */
+  modeOf(source: IpAddress, nowMs: number, vpcEndpoint?: string): Mode {
+    return this.#modeOfBlocks(this.#sources.blockOf(source), this.#endpointBlock(vpcEndpoint), nowMs);
   }
 
   /** The mode that the policy says for sources without one of their own; `observeUntil` turns it into enforce. */
   modeAt(nowMs: number): Mode {
-    return this.#modeOfBlock(0, nowMs);
+    return this.#modeOfBlocks(0, 0, nowMs);
   }
 
   /** The first moment after `afterMs` when the policy says something else by itself; Infinity for never. */
@@ -138,9 +146,9 @@ export class Policy {
     return names;
   }
 
-  /** A number that two sources share only if no rule and no group tells them apart. */
-  sourceClass(source: IpAddress): number {
-    return this.#sources.blockOf(source);
+  /** A text that two sources share only if no rule and no group tells them apart. */
+  sourceClass(source: IpAddress, vpcEndpoint?: string): string {
+    return `${this.#sources.blockOf(source)} ${this.#endpointBlock(vpcEndpoint)}`;
   }
 
   /** The name of a rule by the index in a `Ruling`. Throws a RangeError for an index that is none. */
@@ -156,8 +164,12 @@ export class Policy {
     return name;
   }
 
-  #modeOfBlock(block: number, nowMs: number): Mode {
-    const code = this.#sources.modeCode(block);
+  #endpointBlock(vpcEndpoint: string | undefined): number {
+    return vpcEndpoint === undefined ? 0 : this.#sources.blockOfEndpoint(vpcEndpoint);
+  }
+
+  #modeOfBlocks(block: number, endpoint: number, nowMs: number): Mode {
+    const code = this.#sources.modeCode(endpoint) || this.#sources.modeCode(block);
     if (code !== 0) return code === 1 ? 'observe' : 'enforce';
     return this.#mode === 'observe' && nowMs < this.#observeUntilMs ? 'observe' : 'enforce';
   }

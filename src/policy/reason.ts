@@ -10,6 +10,11 @@ export const REASONS = {
   drained: 'the daemon, or the worker of the flow, ended before the client had named a host',
   malformed_hello: 'the TLS ClientHello breaks its grammar, or names a host in a form that is no hostname',
   malformed_request: 'the HTTP, SOCKS or PostgreSQL request breaks its grammar',
+  malformed_request: 'the HTTP or SOCKS request breaks its grammar',
+  malformed_proxy_header:
+    'a trusted peer sent a malformed PROXY protocol header, or none where proxyProtocol: require asks for one',
+  untrusted_peer:
+    'the listener has proxyProtocol: require, and the peer is none of those in its trusted list',
   hello_timeout: 'the client did not finish its hello or request in time (limits.helloTimeout)',
   hello_too_large: 'the hello or request is larger than allowed (limits.helloBytes)',
   not_tls: 'the client spoke neither TLS nor plain HTTP, or plain HTTP inside a tunnel',

@@ -59,9 +59,11 @@ export class ReplayJudge {
   }
 
   judge(flow: SeenFlow): Judged | Unjudged {
-    const source = this.#memo.source(flow.source);
+    const source = this.#memo.source(flow);
     if (source === null) return 'source';
-    const groups = remembered(this.#groupsOf, flow.source, () => this.#groups.of(source.address));
+    const { vpcEndpoint } = flow;
+    const key = vpcEndpoint === undefined ? flow.source : `${flow.source} ${vpcEndpoint}`;
+    const groups = remembered(this.#groupsOf, key, () => this.#groups.of(source.address, vpcEndpoint));
     // Without a name there is nothing to judge by: what was said stays.
     if (flow.hostname === null) return { hostname: null, verdict: flow, groups };
     const host = this.#memo.host(flow.hostname);

@@ -112,10 +112,11 @@ export class RuleBook {
     return this.#ascii(setTexts[at + TEXT.offset] ?? 0, setTexts[at + TEXT.length] ?? 0);
   }
 
-  /** Whether the rule is for this source. */
-  isFor(rule: number, source: IpAddress): boolean {
+  /** Whether the rule is for this source, or for those who come through this VPC endpoint. */
+  isFor(rule: number, source: IpAddress, vpcEndpoint?: string): boolean {
     const set = this.#field(rule, RULE.set);
-    return set === 0 || this.#sources.isIn(this.#sources.blockOf(source), set);
+    if (set === 0 || this.#sources.isIn(this.#sources.blockOf(source), set)) return true;
+    return vpcEndpoint !== undefined && this.#sources.isIn(this.#sources.blockOfEndpoint(vpcEndpoint), set);
   }
 
   /** The source groups, in file order. */
@@ -129,12 +130,13 @@ export class RuleBook {
         cidrs: Array.from({ length: groups[at + GROUP.cidrCount] ?? 0 }, (_, cidr) =>
           this.#cidr(first + cidr),
         ),
+        vpcEndpoints: this.#endpoints(at),
       };
     });
   }
 
-  /** The groups that hold a source, in file order. */
-  groupsOf(source: IpAddress): string[] {
+  /** The groups that hold a source, or a VPC endpoint that it comes through, in file order. */
+  groupsOf(source: IpAddress, vpcEndpoint?: string): string[] {
     const { groups } = this.#sections;
     const found: string[] = [];
     for (let at = 0; at < groups.length; at += GROUP.size) {
@@ -142,10 +144,23 @@ export class RuleBook {
       const end = first + (groups[at + GROUP.cidrCount] ?? 0);
       let cidr = first;
       while (cidr < end && !this.#cidr(cidr).contains(source)) cidr++;
-      if (cidr < end)
+      if (cidr < end || this.#hasEndpoint(at, vpcEndpoint))
         found.push(this.#ascii(groups[at + GROUP.name] ?? 0, groups[at + GROUP.nameLength] ?? 0));
     }
     return found;
+  }
+
+  #hasEndpoint(group: number, id: string | undefined): boolean {
+    return id !== undefined && this.#endpoints(group).includes(id);
+  }
+
+  #endpoints(group: number): string[] {
+    const { groups, groupEndpoints } = this.#sections;
+    const first = groups[group + GROUP.endpoints] ?? 0;
+    return Array.from({ length: groups[group + GROUP.endpointCount] ?? 0 }, (_, i) => {
+      const at = (first + i) * TEXT.size;
+      return this.#ascii(groupEndpoints[at + TEXT.offset] ?? 0, groupEndpoints[at + TEXT.length] ?? 0);
+    });
   }
 
   #field(rule: number, field: number): number {

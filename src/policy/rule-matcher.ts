@@ -44,6 +44,7 @@ export class RuleMatcher {
   #port = 0;
   #nowMs = 0;
   #block = 0;
+  #endpoint = 0;
   #allowRank = NEVER_RANKED;
   #denyRank = NEVER_RANKED;
 
@@ -54,11 +55,12 @@ export class RuleMatcher {
     this.#slotMask = sections.slots.length / SLOT.size - 1;
   }
 
-  /** Begins a question. `block`: of the source, by `SourceIndex`. */
-  ask(port: number, block: number, nowMs: number): void {
+  /** Begins a question. `block`: of the source, by `SourceIndex`; `endpoint`: of the VPC endpoint that it comes through. */
+  ask(port: number, block: number, endpoint: number, nowMs: number): void {
     this.#port = port;
     this.#nowMs = nowMs;
     this.#block = block;
+    this.#endpoint = endpoint;
     this.#allowRank = this.#denyRank = NEVER_RANKED;
     this.allowRule = this.denyRule = NONE;
   }
@@ -154,12 +156,22 @@ export class RuleMatcher {
   /** Takes the best matching entries of one run. A long run is searched by the source's sets instead of read through. */
   #consider(offset: number, count: number): void {
     if (count === 0) return;
-    if (count <= SHORT_RUN || count <= this.#sources.setCount(this.#block)) {
+    if (count <= SHORT_RUN || count <= this.#setCount()) {
       for (let entry = offset; entry < offset + count; entry++) this.#take(entry, true);
       return;
     }
     this.#takeSet(offset, count, 0);
     this.#sources.forEachSet(this.#block, set => this.#takeSet(offset, count, set));
+    if (this.#endpoint === 0) return;
+    this.#sources.forEachSet(this.#endpoint, set => this.#takeSet(offset, count, set));
+  }
+
+  #setCount(): number {
+    return this.#sources.setCount(this.#block) + this.#sources.setCount(this.#endpoint);
+  }
+
+  #isOfSource(set: number): boolean {
+    return this.#sources.isIn(this.#block, set) || this.#sources.isIn(this.#endpoint, set);
   }
 
   #takeSet(offset: number, count: number, set: number): void {
@@ -187,7 +199,7 @@ export class RuleMatcher {
     if (!containsSorted(ports, rules[record + RULE.ports] ?? 0, portCount, this.#port)) return;
     if (this.#nowMs >= (times[rule + 1] ?? 0)) return;
     const set = entries[at + ENTRY.set] ?? 0;
-    if (checkSource && set !== 0 && !this.#sources.isIn(this.#block, set)) return;
+    if (checkSource && set !== 0 && !this.#isOfSource(set)) return;
     if (isDeny) {
       this.#denyRank = rank;
       this.denyRule = rule;

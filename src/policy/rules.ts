@@ -17,6 +17,7 @@ export interface Location extends Position {
 export interface SourceItem {
   readonly text: string;
   readonly cidrs: readonly Cidr[];
+  readonly vpcEndpoints?: readonly string[];
 }
 
 /** What in a rule a host comes from, when it is not `hosts` at its own index. */
@@ -66,6 +67,8 @@ export interface Rule {
 export interface SourceGroup {
   readonly name: string;
   readonly cidrs: readonly Cidr[];
+  /** VPC endpoints through which its members come, whatever their addresses are: `vpce-08d2bf15fac5001c9`. */
+  readonly vpcEndpoints?: readonly string[];
   /** Null: the policy's own. A group's mode is not touched by `observeUntil`. */
   readonly mode: Mode | null;
   readonly location: Location;

@@ -5,11 +5,14 @@ import { type Hostname, parseHostname } from './hostname.ts';
 import type { Policy } from './policy.ts';
 import { remembered } from './remembered.ts';
 import type { ParsedPolicy } from './rules.ts';
+import type { SeenFlow } from './seen-flow.ts';
 import { TcpAddresses } from './tcp-addresses.ts';
 
 /** A source of flows, read once. */
 export interface KnownSource {
   readonly address: IpAddress;
+  readonly vpcEndpoint: string | undefined;
+  /** Sources of one class are told apart by nothing. */
   readonly sourceClass: number;
 }
 
@@ -34,6 +37,7 @@ export class RulingMemo {
   /** When rules end, ascending. */
   readonly #moments: readonly number[];
   readonly #sources = new Map<string, KnownSource | null>();
+  readonly #classes = new Map<string, number>();
   readonly #hosts = new Map<string, KnownHost | null>();
 
   /** `policy` is compiled from `parsed`. */
@@ -44,10 +48,12 @@ export class RulingMemo {
   }
 
   /** Null for what is no address. */
-  source(text: string): KnownSource | null {
-    return remembered(this.#sources, text, () => {
+  source({ source: text, vpcEndpoint }: Pick<SeenFlow, 'source' | 'vpcEndpoint'>): KnownSource | null {
+    return remembered(this.#sources, vpcEndpoint === undefined ? text : `${text} ${vpcEndpoint}`, () => {
       const address = IpAddress.parse(text);
-      return address === null ? null : { address, sourceClass: this.#policy.sourceClass(address) };
+      if (address === null) return null;
+      const sourceClass = this.#classOf(this.#policy.sourceClass(address, vpcEndpoint));
+      return { address, vpcEndpoint, sourceClass };
     });
   }
 
@@ -61,12 +67,20 @@ export class RulingMemo {
     const key = (source.sourceClass * (this.#moments.length + 1) + this.#span(nowMs)) * PORTS + port;
     let ruling = rulings.get(key);
     if (ruling === undefined) {
-      const query = { hostname, address: null, port, source: source.address, nowMs };
+      const { address: from, vpcEndpoint } = source;
+      const query = { hostname, address: null, port, source: from, vpcEndpoint, nowMs };
       ruling = decideDestination(this.#policy, query, this.#addresses);
       if (rulings.size >= MAX_RULINGS) rulings.clear();
       rulings.set(key, ruling);
     }
     return ruling;
+  }
+
+  #classOf(text: string): number {
+    const known = this.#classes.get(text);
+    if (known !== undefined) return known;
+    this.#classes.set(text, this.#classes.size);
+    return this.#classes.size - 1;
   }
 
   /** How many of the moments have passed. */

@@ -6,6 +6,8 @@ export interface SeenFlow {
   readonly timeMs: number | null;
   /** The source address. */
   readonly source: string;
+  /** The VPC endpoint that it came through; absent or undefined for none. */
+  readonly vpcEndpoint?: string | undefined;
   /** The address dialled or chosen; null where none was known. */
   readonly destination: string | null;
   /** Null where the client named none. */

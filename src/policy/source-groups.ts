@@ -4,23 +4,36 @@ import { Cidr, compareWords, type IpAddress } from './address.ts';
 export interface NamedBlocks {
   readonly name: string;
   readonly cidrs: readonly Cidr[];
+  readonly vpcEndpoints?: readonly string[];
+}
+
+interface Group {
+  readonly name: string;
+  readonly blocks: BlockSet;
+  readonly endpoints: ReadonlySet<string>;
 }
 
 /** The source groups of a policy, for asking which of them an address belongs to. */
 export class SourceGroups {
-  readonly #groups: readonly { readonly name: string; readonly blocks: BlockSet }[];
+  readonly #groups: readonly Group[];
 
   constructor(groups: readonly NamedBlocks[]) {
-    this.#groups = groups.map(({ name, cidrs }) => ({ name, blocks: new BlockSet(cidrs) }));
+    this.#groups = groups.map(({ name, cidrs, vpcEndpoints = [] }) => ({
+      name,
+      blocks: new BlockSet(cidrs),
+      endpoints: new Set(vpcEndpoints),
+    }));
   }
 
   get names(): readonly string[] {
     return this.#groups.map(({ name }) => name);
   }
 
-  /** The names of all groups that hold the address, in the policy's order. */
-  of(source: IpAddress): string[] {
-    return this.#groups.filter(({ blocks }) => blocks.holds(source)).map(({ name }) => name);
+  /** The names of all groups that hold the address, or the VPC endpoint that it comes through, in the policy's order. */
+  of(source: IpAddress, vpcEndpoint?: string): string[] {
+    const holds = ({ blocks, endpoints }: Group) =>
+      blocks.holds(source) || (vpcEndpoint !== undefined && endpoints.has(vpcEndpoint));
+    return this.#groups.filter(holds).map(({ name }) => name);
   }
 
   /** What an address, a block, or a group's name stands for; null for anything else. */

@@ -1,5 +1,6 @@
 import type { IpAddress } from './address.ts';
-import { BLOCK, type Sections } from './layout.ts';
+import { asciiText } from './ascii-text.ts';
+import { BLOCK, ENDPOINT, type Sections } from './layout.ts';
 import { innermostBlock } from './nested-blocks.ts';
 
 /** The view of a compiled policy's sources: see `SourceIndexBuilder`. */
@@ -7,18 +8,38 @@ export class SourceIndex {
   readonly #starts: Uint32Array;
   readonly #intervals: Uint32Array;
   readonly #blocks: Uint32Array;
+  readonly #endpoints: Uint32Array;
   readonly #sets: Uint32Array;
+  readonly #bytes: Uint8Array;
 
   constructor(sections: Sections) {
     this.#starts = sections.starts;
     this.#intervals = sections.intervals;
     this.#blocks = sections.blocks;
+    this.#endpoints = sections.endpoints;
     this.#sets = sections.sets;
+    this.#bytes = sections.bytes;
   }
 
   /** The innermost block around the address, or 0 for none. */
   blockOf(source: IpAddress): number {
     return innermostBlock(this.#starts, this.#intervals, source);
+  }
+
+  /** The block of those who come through a VPC endpoint, or 0 for an endpoint that no group names. */
+  blockOfEndpoint(id: string): number {
+    let low = 0;
+    let high = this.#endpoints.length / ENDPOINT.size;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const at = middle * ENDPOINT.size;
+      const offset = this.#endpoints[at + ENDPOINT.text] ?? 0;
+      const found = asciiText(this.#bytes, offset, this.#endpoints[at + ENDPOINT.length] ?? 0);
+      if (found === id) return this.#endpoints[at + ENDPOINT.block] ?? 0;
+      if (found < id) low = middle + 1;
+      else high = middle;
+    }
+    return 0;
   }
 
   /** The mode that the groups around a block say: 0 none, 1 observe, 2 enforce. */

@@ -153,7 +153,7 @@ export class SeenSites {
   #isSettled(flow: SeenFlow, isPrivate: boolean): boolean {
     const { existing, nowMs } = this.#options;
     if (existing === null || flow.hostname === null) return false;
-    const [host, source] = [existing.memo.host(flow.hostname), existing.memo.source(flow.source)];
+    const [host, source] = [existing.memo.host(flow.hostname), existing.memo.source(flow)];
     if (host === null || source === null) return false;
     const ruling = existing.memo.decide(host, flow.port, source, nowMs);
     if (ruling.state === 'DENIED') {

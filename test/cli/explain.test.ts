@@ -6,9 +6,11 @@ mode: enforce
 sources:
   build: { cidrs: [10.12.4.0/24] }
   lab: { cidrs: [10.12.9.0/24], mode: observe }
+  team-a: { vpcEndpoints: [vpce-08d2bf15fac5001c9] }
 rules:
   - { name: api, hosts: [api.example.com, "*.cdn.example.com"], ports: [443, 8443] }
   - { name: inner, hosts: [inner.example.com], from: [build] }
+  - { name: private, hosts: [private.example.com], from: [team-a] }
   - { name: never, action: deny, hosts: ["**.pastebin.com"] }
   - { name: git-ssh, hosts: [github.com], ports: [22], protocol: tcp }
   - { name: databases, cidrs: [203.0.113.0/24, "2001:db8::/32"], ports: [5432], protocol: tcp, from: [build] }
@@ -20,7 +22,7 @@ describe('explain --policy', () => {
       'an allowed host',
       ['api.example.com'],
       0,
-      /^allow: api\.example\.com:443 from 0\.0\.0\.0\n.*rule api, api\.example\.com at .*policy\.yaml:7\n/,
+      /^allow: api\.example\.com:443 from 0\.0\.0\.0\n.*rule api, api\.example\.com at .*policy\.yaml:8\n/,
     ],
     ['in capitals', ['API.example.COM'], 0, /^allow: api\.example\.com:443/],
     ['on another port', ['api.example.com:8443'], 0, /^allow: api\.example\.com:8443/],
@@ -43,7 +45,7 @@ describe('explain --policy', () => {
       'a host of a tcp rule',
       ['github.com:22'],
       0,
-      /^allow: github\.com:22 [\s\S]*rule git-ssh, github\.com at .*:10\n/,
+      /^allow: github\.com:22 [\s\S]*rule git-ssh, github\.com at .*:12\n/,
     ],
     [
       'an address in a block',
@@ -64,6 +66,18 @@ describe('explain --policy', () => {
       /^deny: [\s\S]*databases 203\.0\.113\.0\/24: allows port 5432, not 5433/,
     ],
     ['an IPv6 address without a port', ['2001:db8::7'], 1, /^deny: \[2001:db8::7\]:443 /],
+    [
+      'a VPC endpoint of the group',
+      ['private.example.com', '--vpc-endpoint', 'vpce-08d2bf15fac5001c9'],
+      0,
+      /^allow: private\.example\.com:443 from 0\.0\.0\.0 through vpce-08d2bf15fac5001c9\n[\s\S]*source in team-a/,
+    ],
+    [
+      'another VPC endpoint, with what nearly matched',
+      ['private.example.com', '--vpc-endpoint', 'vpce-0a'],
+      1,
+      /^deny: [\s\S]*rule private [\s\S]*is for team-a, which does not hold 0\.0\.0\.0 or vpce-0a/,
+    ],
     ['another source', ['inner.example.com', '--from', '10.12.5.9'], 1, /^deny: /],
     [
       'a source that is only observed: not denied',

@@ -12,6 +12,7 @@ export function decision(overrides: Partial<DecisionEvent> = {}): DecisionEvent 
     listener: 'gw',
     srcIp: '10.12.4.21',
     srcPort: 40312,
+    vpcEndpoint: null,
     dstIp: '54.152.28.6',
     dstPort: 443,
     hostname: 'registry-1.docker.io',

@@ -63,8 +63,14 @@ const SOURCES = [
   'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
 ];
 const cidrs = fc.uniqueArray(fc.constantFrom(...CIDRS), { minLength: 1, maxLength: 3 });
+const ENDPOINTS = ['vpce-0a', 'vpce-0a1', 'vpce-0b', 'vpce-0c'];
+const endpoints = fc.uniqueArray(fc.constantFrom(...ENDPOINTS), { maxLength: 2 });
 const sources = fc.array(
-  fc.record({ cidrs, mode: fc.constantFrom('observe' as const, 'enforce' as const, null) }),
+  fc.record({
+    cidrs,
+    vpcEndpoints: endpoints,
+    mode: fc.constantFrom('observe' as const, 'enforce' as const, null),
+  }),
   { maxLength: 4 },
 );
 
@@ -74,6 +80,7 @@ const ruleParts = fc.record({
   ports: fc.uniqueArray(fc.constantFrom(22, 80, 443, 8443), { minLength: 1, maxLength: 3 }),
   untilMs: fc.constantFrom(null, null, 1000, 2000),
   from: fc.oneof(fc.constant<string[]>([]), cidrs),
+  fromEndpoints: fc.oneof(fc.constant<string[]>([]), endpoints),
   allowPrivate: fc.boolean(),
   ech: fc.constantFrom(null, 'deny' as const, 'outer' as const),
 });
@@ -88,12 +95,15 @@ export const policies: fc.Arbitrary<ParsedPolicy> = fc
   })
   .map(({ rules, sources, ...rest }) =>
     policyOf(
-      rules.map(({ hosts, from, ports, ...parts }, i) =>
+      rules.map(({ hosts, from, fromEndpoints, ports, ...parts }, i) =>
         rule(`r${i}`, [], {
           ...parts,
           hosts: hosts as HostPattern[],
           ports: [...ports].sort((a, b) => a - b),
-          from: from.map(text => ({ text, cidrs: [toCidr(text)] })),
+          from: [
+            ...from.map(text => ({ text, cidrs: [toCidr(text)] })),
+            ...fromEndpoints.map(id => ({ text: `of-${id}`, cidrs: [], vpcEndpoints: [id] })),
+          ],
         }),
       ),
       {
@@ -101,6 +111,7 @@ export const policies: fc.Arbitrary<ParsedPolicy> = fc
         sources: sources.map((group, i) => ({
           name: `g${i}`,
           cidrs: group.cidrs.map(toCidr),
+          vpcEndpoints: group.vpcEndpoints,
           mode: group.mode,
           location: { file: 'policy.yaml', line: 1, col: 1 },
         })),
@@ -112,6 +123,7 @@ export const query = fc.record({
   hostname,
   port: fc.constantFrom(22, 80, 443, 8443, 1),
   source: fc.constantFrom(...SOURCES).map(toAddress),
+  vpcEndpoint: fc.constantFrom(undefined, undefined, ...ENDPOINTS, 'vpce-0', 'vpce-0d'),
   nowMs: fc.constantFrom(0, 999, 1000, 1999, 2000),
 });
 

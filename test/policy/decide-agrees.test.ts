@@ -11,12 +11,13 @@ describe('the compiled policy', () => {
       fc.property(policies, fc.array(query, { minLength: 1, maxLength: 20 }), (parsed, queries) => {
         const policy = Policy.from(compilePolicy(parsed));
         for (const q of queries) {
-          const expected = referenceDecide(parsed, q.hostname, q.port, q.source, q.nowMs);
+          const expected = referenceDecide(parsed, q.hostname, q.port, q.source, q.nowMs, q.vpcEndpoint);
           const ruling = policy.decide(q);
           expect({ state: ruling.state, rule: ruling.rule, mode: ruling.mode }).toEqual({
             ...expected,
-            mode: referenceMode(parsed, q.source, q.nowMs),
+            mode: referenceMode(parsed, q.source, q.nowMs, q.vpcEndpoint),
           });
+          expect(policy.modeOf(q.source, q.nowMs, q.vpcEndpoint)).toBe(ruling.mode);
           const decider = parsed.rules[ruling.rule];
           expect(ruling.ech).toBe(decider?.ech ?? parsed.ech);
           expect(ruling.allowPrivate).toBe(ruling.state === 'MATCHED' && decider?.allowPrivate === true);

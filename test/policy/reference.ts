@@ -10,15 +10,14 @@ export function referenceDecide(
   port: number,
   source: IpAddress,
   nowMs: number,
+  vpcEndpoint?: string,
 ): { state: 'MATCHED' | 'NO_MATCH' | 'DENIED'; rule: number } {
   const matches = policy.rules.flatMap((rule, index) =>
     (rule.protocol === 'tcp' ? [] : rule.hosts)
       .filter(pattern => toRegExp(pattern).test(hostname))
       .filter(() => rule.ports.includes(port))
       .filter(() => rule.untilMs === null || nowMs < rule.untilMs)
-      .filter(
-        () => rule.from.length === 0 || rule.from.some(item => item.cidrs.some(c => c.contains(source))),
-      )
+      .filter(() => rule.from.length === 0 || rule.from.some(item => holds(item, source, vpcEndpoint)))
       .map(pattern => ({ rule, index, pattern })),
   );
   matches.sort((a, b) => comparePatterns(a.pattern, b.pattern) || compareTies(a.rule, b.rule));
@@ -28,7 +27,29 @@ export function referenceDecide(
   return allowed === undefined ? { state: 'NO_MATCH', rule: -1 } : { state: 'MATCHED', rule: allowed.index };
 }
 
-export function referenceMode(policy: ParsedPolicy, source: IpAddress, nowMs: number): Mode {
+/** Whether a source, which may come through a VPC endpoint, is in a group. */
+export function holds(
+  { cidrs, vpcEndpoints = [] }: Pick<SourceItem, 'cidrs' | 'vpcEndpoints'>,
+  source: IpAddress,
+  vpcEndpoint: string | undefined,
+): boolean {
+  return (
+    cidrs.some(cidr => cidr.contains(source)) ||
+    (vpcEndpoint !== undefined && vpcEndpoints.includes(vpcEndpoint))
+  );
+}
+
+export function referenceMode(
+  policy: ParsedPolicy,
+  source: IpAddress,
+  nowMs: number,
+  vpcEndpoint = 'none',
+): Mode {
+  const modes = policy.sources
+    .filter(({ vpcEndpoints = [] }) => vpcEndpoints.includes(vpcEndpoint))
+    .map(({ mode }) => mode);
+  if (modes.includes('enforce')) return 'enforce';
+  if (modes.includes('observe')) return 'observe';
   const own = policy.sources
     .flatMap(group => group.cidrs.map(cidr => ({ cidr, mode: group.mode })))
     .filter(({ cidr, mode }) => mode !== null && cidr.contains(source))

@@ -4,15 +4,16 @@ import { compilePolicy } from '../../src/policy/compile.ts';
 import { Policy } from '../../src/policy/policy.ts';
 import { RuleBook } from '../../src/policy/rule-book.ts';
 import type { ParsedPolicy } from '../../src/policy/rules.ts';
+import { SourceGroups } from '../../src/policy/source-groups.ts';
 import { policies, query } from './arbitrary-policy.ts';
-import { policyOf, rule } from './reference.ts';
+import { holds, policyOf, rule } from './reference.ts';
 
 const bookOf = (policy: ParsedPolicy) => new RuleBook(Policy.from(compilePolicy(policy)));
 
 describe('the rule book of a compiled policy', () => {
   it('says of each rule what the policy says', () => {
     fc.assert(
-      fc.property(policies, query, (parsed, { source }) => {
+      fc.property(policies, query, (parsed, { source, vpcEndpoint }) => {
         const book = bookOf(parsed);
         expect(book.ruleCount).toBe(parsed.rules.length);
         for (const [i, rule] of parsed.rules.entries()) {
@@ -31,15 +32,17 @@ describe('the rule book of a compiled policy', () => {
           expect(book.from(i).split(', ').sort()).toEqual(
             rule.from.length === 0 ? [''] : rule.from.map(({ text }) => text).sort(),
           );
-          expect(book.isFor(i, source)).toBe(
-            rule.from.length === 0 || rule.from.some(item => item.cidrs.some(cidr => cidr.contains(source))),
+          expect(book.isFor(i, source, vpcEndpoint)).toBe(
+            rule.from.length === 0 || rule.from.some(item => holds(item, source, vpcEndpoint)),
           );
         }
-        expect(book.groups()).toEqual(parsed.sources.map(({ name, cidrs }) => ({ name, cidrs })));
-        expect(book.groupsOf(source)).toEqual(
-          parsed.sources
-            .filter(group => group.cidrs.some(cidr => cidr.contains(source)))
-            .map(({ name }) => name),
+        expect(book.groups()).toEqual(
+          parsed.sources.map(({ name, cidrs, vpcEndpoints }) => ({ name, cidrs, vpcEndpoints })),
+        );
+        const groups = parsed.sources.filter(group => holds(group, source, vpcEndpoint));
+        expect(book.groupsOf(source, vpcEndpoint)).toEqual(groups.map(({ name }) => name));
+        expect(new SourceGroups(book.groups()).of(source, vpcEndpoint)).toEqual(
+          book.groupsOf(source, vpcEndpoint),
         );
       }),
       { numRuns: 200 },

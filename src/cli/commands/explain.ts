@@ -1,5 +1,6 @@
 import { loadPolicy } from '../../config/load.ts';
 import { loadShippedPresets } from '../../config/presets.ts';
+import { parseVpcEndpoint } from '../../config/vpc-endpoint.ts';
 import { IpAddress } from '../../policy/address.ts';
 import { compilePolicy } from '../../policy/compile.ts';
 import { type Explanation, explain } from '../../policy/explain.ts';
@@ -25,10 +26,15 @@ interface Question {
   readonly address: IpAddress | null;
   readonly port: number;
   readonly source: IpAddress;
+  readonly vpcEndpoint: string | undefined;
 }
 
 export const explainCommand: RunCommand = async ([target = ''], options, io) => {
-  const question = readQuestion(target, textOption(options, 'from') ?? ANY_SOURCE);
+  const question = readQuestion(
+    target,
+    textOption(options, 'from') ?? ANY_SOURCE,
+    textOption(options, 'vpcEndpoint'),
+  );
   const file = textOption(options, 'policy');
   const explanation =
     file === undefined ? await askDaemon(question, options, io) : await askFile(question, file, io);
@@ -37,11 +43,11 @@ export const explainCommand: RunCommand = async ([target = ''], options, io) => 
 };
 
 async function askDaemon(
-  { hostname, address, port, source }: Question,
+  { hostname, address, port, source, vpcEndpoint }: Question,
   options: Options,
   io: Io,
 ): Promise<Explanation> {
-  const body = { host: hostname ?? address?.toString(), port, from: source.toString() };
+  const body = { host: hostname ?? address?.toString(), port, from: source.toString(), vpcEndpoint };
   return expectOk<Explanation>(await new AdminClient(options, io).ask('POST', '/api/v1/explain', body));
 }
 
@@ -61,15 +67,17 @@ async function askFile(question: Question, file: string, io: Io): Promise<Explan
   return explanation;
 }
 
-function readQuestion(target: string, from: string): Question {
+function readQuestion(target: string, from: string, vpcEndpoint: string | undefined): Question {
   const source = IpAddress.parse(from);
   if (source === null) throw new UsageError(`--from ${from}: no IP address`);
+  const endpoint = vpcEndpoint === undefined ? null : parseVpcEndpoint(vpcEndpoint);
+  if (endpoint?.ok === false) throw new UsageError(`--vpc-endpoint: ${endpoint.message} (${endpoint.fix})`);
   const { host, port } = splitPort(target);
   const address = IpAddress.parse(host);
-  if (address !== null) return { hostname: null, address, port, source };
+  if (address !== null) return { hostname: null, address, port, source, vpcEndpoint };
   const parsed = parseHostname(host);
   if (!parsed.ok) throw new UsageError(`${host}: no hostname: ${HOSTNAME_FAULTS[parsed.fault]}`);
-  return { hostname: parsed.hostname, address: null, port, source };
+  return { hostname: parsed.hostname, address: null, port, source, vpcEndpoint };
 }
 
 /** `host`, `host:port`, an IPv6 address, or one in brackets with a port. */
