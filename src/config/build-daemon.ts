@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { parseHostname } from '../policy/hostname.ts';
 import type { DaemonConfig, Listener } from './daemon-config.ts';
 import type { DaemonInput } from './daemon-schema.ts';
+import { buildProxyProtocol, proxyProtocolFaults } from './proxy-protocol-schema.ts';
 import type { ValueFault } from './schema-diagnostics.ts';
 import { addressesCollide, formatSocketAddress } from './socket-address.ts';
 
@@ -56,6 +57,8 @@ export function buildDaemonConfig(
     const message = 'there is no token that all requests could have';
     faults.push({ path: ['admin', 'tokenFor'], message, fix: 'set admin.tokenFile, or leave tokenFor out' });
   }
+  for (const [i, listener] of input.listeners.entries())
+    faults.push(...proxyProtocolFaults(listener, ['listeners', i]));
   if (config.netfilter.local && config.netfilter.user === null) {
     const message = 'without a user, what sallyport sends would come back to it';
     faults.push({
@@ -67,8 +70,19 @@ export function buildDaemonConfig(
   return { config, faults };
 }
 
-function buildListener({ address, ...rest }: DaemonInput['listeners'][number]): Listener {
-  return { ...rest, ...address };
+function buildListener({
+  address,
+  proxyProtocol,
+  trusted,
+  sendProxyProtocol,
+  ...rest
+}: DaemonInput['listeners'][number]): Listener {
+  return {
+    ...rest,
+    ...address,
+    proxyProtocol: buildProxyProtocol({ proxyProtocol, trusted }),
+    sendProxyProtocol: sendProxyProtocol ?? null,
+  };
 }
 
 function buildHosts(

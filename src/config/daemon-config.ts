@@ -5,6 +5,16 @@ export type Listener = ExplicitListener | SniListener | TransparentListener;
 
 interface ListenerBase extends SocketAddress {
   readonly name: string;
+  /** Null: the PROXY protocol is not read. */
+  readonly proxyProtocol: ProxyProtocolConfig | null;
+  /** Null: it is not sent. */
+  readonly sendProxyProtocol: 'v1' | 'v2' | null;
+}
+
+/** `trusted`: texts that `Cidr.parse` takes; never empty. */
+export interface ProxyProtocolConfig {
+  readonly mode: 'accept' | 'require';
+  readonly trusted: readonly string[];
 }
 
 /** CONNECT and SOCKS5. */

@@ -6,6 +6,7 @@ import { cidr, ip } from './address-scalars.ts';
 import { formatKeys } from './format-keys.ts';
 import { interceptedInterfaces, interceptedPorts, netfilter } from './netfilter-schema.ts';
 import { port } from './port.ts';
+import { proxyProtocolKeys } from './proxy-protocol-schema.ts';
 import { parseDuration, parseName, parseSize, type ScalarResult, scalar } from './scalars.ts';
 import { formatSocketAddress, parseSocketAddress } from './socket-address.ts';
 
@@ -30,6 +31,7 @@ const explicit = z
     name: listenerName,
     kind: z.literal('explicit').describe('What speaks here.'),
     address: listenerAddress,
+    ...proxyProtocolKeys,
   })
   .describe('A forward proxy: CONNECT, SOCKS5, and plain HTTP by its absolute form.');
 
@@ -41,6 +43,7 @@ const sni = z
     upstreamPort: port
       .default(443)
       .describe('The port to dial at the named host, and the port rules are held against.'),
+    ...proxyProtocolKeys,
   })
   .describe('TLS straight at us: DNS or a hosts file points here.');
 
@@ -68,6 +71,7 @@ const transparent = z
       ),
     ports: interceptedPorts,
     interfaces: interceptedInterfaces,
+    ...proxyProtocolKeys,
   })
   .describe('Intercepted traffic that was meant for somewhere else.');
 

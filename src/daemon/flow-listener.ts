@@ -1,17 +1,22 @@
 import type { Listener as ListenerConfig } from '../config/daemon-config.ts';
 import type { Listener } from '../dataplane/listener.ts';
 
-/** What a flow has to know of the listener that it came to. */
+/** What flows have to know of a listener of the configuration; `gateway` signs refusals. */
 export function flowListener(config: ListenerConfig, gateway: string): Listener {
+  const common = {
+    name: config.name,
+    ...(config.proxyProtocol === null ? {} : { proxyProtocol: config.proxyProtocol }),
+    ...(config.sendProxyProtocol === null ? {} : { sendProxyProtocol: config.sendProxyProtocol }),
+  };
   switch (config.kind) {
     case 'explicit':
-      return { kind: 'explicit', name: config.name, gateway };
+      return { ...common, kind: 'explicit', gateway };
     case 'sni':
-      return { kind: 'sni', name: config.name, upstreamPort: config.upstreamPort };
+      return { ...common, kind: 'sni', upstreamPort: config.upstreamPort };
     case 'transparent':
       return {
+        ...common,
         kind: 'transparent',
-        name: config.name,
         intercept: config.intercept,
         destination: config.destination,
         keepsSource: config.sourceAddress === 'keep',

@@ -15,7 +15,7 @@ export function objectionNow(
   nowMs: number,
 ): Objection | null {
   const { hostname, dstPort: port, dstIp, client } = flow;
-  const query = { hostname, address: dstIp, port, source: client.ip, nowMs };
+  const query = { hostname, address: dstIp, port, source: client.ip, vpcEndpoint: client.vpcEndpoint, nowMs };
   const known = tcpAddresses();
   const isTcp = flow.protocol === 'tcp';
   const ruling = isTcp ? decideDestination(policy, query, known) : policy.decide(query);

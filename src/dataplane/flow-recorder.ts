@@ -3,7 +3,7 @@ import type { Decision } from '../policy/decision.ts';
 import type { Hostname } from '../policy/hostname.ts';
 import type { Clock } from './clock.ts';
 import type { DialFailure, FlowEnd, FlowObserver, FlowProtocol, Saying } from './events.ts';
-import type { Endpoint, RelayedBytes } from './wire.ts';
+import type { Client, RelayedBytes } from './wire.ts';
 
 /** What is known of one flow for its two records, and the only one who writes them: each once. */
 export class FlowRecorder {
@@ -11,7 +11,9 @@ export class FlowRecorder {
   hostname: Hostname | null = null;
   dstIp: IpAddress | null = null;
   dstPort = 0;
-  readonly client: Endpoint;
+  readonly client: Client;
+  /** By `Clock.nowMs`. */
+  acceptedMs: number;
   /** What exactly is malformed. */
   detail: string | null = null;
   /** The hello carried Encrypted Client Hello. */
@@ -24,16 +26,15 @@ export class FlowRecorder {
   readonly #clock: Clock;
   readonly #id: string;
   readonly #listener: string;
-  readonly #acceptedMs: number;
   #sniffMs = 0;
   #dialStartedMs = 0;
   #dialMs: number | null = null;
   #decision: Saying | null = null;
 
-  constructor(observer: FlowObserver, clock: Clock, id: string, listener: string, client: Endpoint) {
+  constructor(observer: FlowObserver, clock: Clock, id: string, listener: string, client: Client) {
     this.#observer = observer;
     this.#clock = clock;
-    this.#acceptedMs = clock.nowMs;
+    this.acceptedMs = clock.nowMs;
     this.#id = id;
     this.#listener = listener;
     this.client = client;
@@ -45,7 +46,7 @@ export class FlowRecorder {
 
   /** The client has said, or failed to say, where it wants to go. */
   sniffed(): void {
-    this.#sniffMs = this.#clock.nowMs - this.#acceptedMs;
+    this.#sniffMs = this.#clock.nowMs - this.acceptedMs;
   }
 
   dialing(): void {
@@ -64,6 +65,7 @@ export class FlowRecorder {
       listener: this.#listener,
       srcIp: this.client.ip.toString(),
       srcPort: this.client.port,
+      vpcEndpoint: this.client.vpcEndpoint ?? null,
       dstIp: this.dstIp?.toString() ?? null,
       dstPort: this.dstPort,
       hostname: this.hostname,
@@ -94,7 +96,7 @@ export class FlowRecorder {
       timeMs: this.#clock.epochMs,
       bytesOut: bytes.out,
       bytesIn: bytes.in,
-      durationMs: this.#clock.nowMs - this.#acceptedMs,
+      durationMs: this.#clock.nowMs - this.acceptedMs,
       end,
       reason: this.isSwitched ? 'name_mismatch' : null,
       dialMs: this.#dialMs,

@@ -16,12 +16,14 @@ import { objectionNow } from './denied-now.ts';
 import type { Attempt } from './dial.ts';
 import type { DialFailure, FlowEnd } from './events.ts';
 import { FlowRecorder } from './flow-recorder.ts';
+import type { Begun, GatedFlow } from './header-gate.ts';
 import { HelloReader } from './hello-reader.ts';
 import { Judgement } from './judgement.ts';
 import type { Listener } from './listener.ts';
 import { OpeningBuffer } from './opening-buffer.ts';
 import type { OpeningLimit } from './openings.ts';
 import { Reach } from './reach.ts';
+import { relayRecorded } from './relay-recorded.ts';
 import { findRoute } from './route.ts';
 import type { Timer } from './timers.ts';
 import { TlsWatch } from './tls-watch.ts';
@@ -48,7 +50,7 @@ export interface Unjudged {
  * What speaks against a flow refuses it in enforce mode; in observe mode it goes on to where the client wanted to go
  * and is reported. Some things no mode can do: dial nowhere, or a forbidden address.
  */
-export class Flow<A extends Attempt> {
+export class Flow<A extends Attempt> implements GatedFlow {
   readonly #listener: Listener;
   readonly #wire: Wire<A>;
   readonly #world: World;
@@ -82,7 +84,7 @@ export class Flow<A extends Attempt> {
     this.#wire = wire;
     this.#world = world;
     this.#onOver = onOver;
-    this.#judgement = new Judgement(world.policy, wire.client.ip, world.clock);
+    this.#judgement = new Judgement(world.policy, wire.client, world.clock);
     this.#stage = listener.kind === 'explicit' ? 'request' : 'hello';
     this.#requestReader =
       listener.kind === 'explicit' ? new RequestReader(listener.gateway, world.settings.helloBytes) : null;
@@ -95,20 +97,22 @@ export class Flow<A extends Attempt> {
       listener.name,
       wire.client,
     );
-    this.#reach = new Reach(wire, world, this.record);
+    this.#reach = new Reach(listener, wire, world, this.record);
     this.record.dstIp = this.#target?.ip ?? null;
     this.record.dstPort = this.#target?.port ?? (listener.kind === 'sni' ? listener.upstreamPort : 0);
   }
 
   /** The first call. */
-  start(): void {
+  start(begun: Begun | null = null): void {
+    if (begun !== null) this.#goesOnFrom(begun);
     if (this.#listener.kind === 'transparent' && this.#target === null) {
       this.#judgement.forbid('destination_forbidden', 'DENIED');
       return this.#refuse();
     }
     if (this.#isJudgedByAddress()) return this.#goOn(() => this.#onward());
-    this.#awaitHello();
-    if (this.#stage === 'hello') this.#awaitSilence();
+    if (this.#helloTimer === null) this.#awaitHello();
+    if (this.#opening.length > 0) this.#sniff();
+    else if (this.#stage === 'hello') this.#awaitSilence();
   }
 
   /** Refuses the flow before anything is read. Instead of `start`. */
@@ -135,9 +139,7 @@ export class Flow<A extends Attempt> {
   clientBytes(chunk: Uint8Array): void {
     this.#opening.append(chunk);
     this.#silenceTimer?.cancel();
-    if (this.#stage === 'request') this.#sniffRequest();
-    else this.#sniffHello();
-    if (this.#stage !== 'over') this.#opening.keep();
+    this.#sniff();
   }
 
   /** The client's FIN, while bytes are wanted. */
@@ -151,6 +153,10 @@ export class Flow<A extends Attempt> {
   /** The client's reset, before the relay. */
   clientReset(): void {
     this.abandon('client_reset');
+  }
+
+  helloTimedOut(): void {
+    if (this.wantsBytes) this.#unheard('hello_timeout');
   }
 
   /** Ends the flow from outside, before the relay. */
@@ -189,6 +195,12 @@ export class Flow<A extends Attempt> {
     this.record.hostname ??= hostname;
   }
 
+  #goesOnFrom({ acceptedMs, deadline, opening }: Begun): void {
+    this.record.acceptedMs = acceptedMs;
+    this.#helloTimer = deadline;
+    if (opening.length > 0) this.#opening.replace(Uint8Array.from(opening));
+  }
+
   #awaitHello(): void {
     const { settings, timers } = this.#world;
     this.#helloTimer = timers.after(settings.helloTimeoutMs, () => this.#unheard('hello_timeout'));
@@ -196,9 +208,10 @@ export class Flow<A extends Attempt> {
 
   /** Whether the flow goes on whatever its client says. */
   get #isForwarded(): boolean {
+    const { ip, vpcEndpoint } = this.#wire.client;
     const isSomewhereToGo = this.#target !== null || this.#request !== null;
     // Not through the judgement: it takes its policy snapshot when there is something to judge.
-    const mode = this.#world.policy().modeOf(this.#wire.client.ip, this.#world.clock.epochMs);
+    const mode = this.#world.policy().modeOf(ip, this.#world.clock.epochMs, vpcEndpoint);
     return isSomewhereToGo && mode === 'observe';
   }
 
@@ -208,6 +221,12 @@ export class Flow<A extends Attempt> {
       this.record.protocol = 'tcp';
       this.#unheard('hello_timeout');
     });
+  }
+
+  #sniff(): void {
+    if (this.#stage === 'request') this.#sniffRequest();
+    else this.#sniffHello();
+    if (this.#stage !== 'over') this.#opening.keep();
   }
 
   #sniffRequest(): void {
@@ -443,8 +462,8 @@ export class Flow<A extends Attempt> {
   /** The flow's last act but for its close record. It may idle for hours: what its beginning needed is let go here. */
   #relay(): void {
     this.#stage = 'relaying';
-    const upstream = this.#reach.take();
-    relayRecorded(this.#wire, this.record, this.#onOver, upstream, this.#opening.take(), this.#watch);
+    const head = this.#reach.firstBytes(this.#opening.take());
+    relayRecorded(this.#wire, this.record, this.#onOver, this.#reach.take(), head, this.#watch);
   }
 
   #dialFailed(failure: DialFailure): void {
@@ -508,19 +527,4 @@ export class Flow<A extends Attempt> {
     this.record.closed(end, this.#wire.relayed, dialFailure);
     this.#onOver();
   }
-}
-
-/** Hands a flow to the relay, and writes its close record afterwards. Apart, so that what is kept meanwhile is not the Flow. */
-function relayRecorded<A extends Attempt>(
-  wire: Wire<A>,
-  record: FlowRecorder,
-  onOver: () => void,
-  upstream: A,
-  head: Uint8Array,
-  watch: TlsWatch | null,
-): void {
-  wire.relay(upstream, head, watch, end => {
-    record.closed(end, wire.relayed, null);
-    onOver();
-  });
 }

@@ -18,14 +18,15 @@ export interface PlainExceptions {
 /** Makes the guard that flows ask, from texts that the configuration has checked. Throws on any other. */
 export function makeGuard(exceptions: PlainExceptions, ownAddresses: readonly PlainEndpoint[]): Guard {
   const guard = new DestinationGuard({
-    allow: exceptions.allow.map(parseCidr),
-    deny: exceptions.deny.map(parseCidr),
+    allow: exceptions.allow.map(parseBlock),
+    deny: exceptions.deny.map(parseBlock),
   });
   const own = new OwnListeners(ownAddresses.map(({ ip, port }) => ({ ip: parseIp(ip), port })));
   return { judge: ip => guard.judge(ip), isOwn: (ip, port) => own.isOwn(ip, port) };
 }
 
-function parseCidr(text: string): Cidr {
+/** A CIDR block from a text that the configuration has checked. Throws on any other. */
+export function parseBlock(text: string): Cidr {
   const cidr = Cidr.parse(text);
   if (cidr === null) throw new Error(`${text} is no CIDR block`);
   return cidr;

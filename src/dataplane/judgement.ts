@@ -4,6 +4,7 @@ import type { Hostname } from '../policy/hostname.ts';
 import type { KnownAddresses, Policy, TcpQuery, TcpRuling } from '../policy/policy.ts';
 import type { Reason } from '../policy/reason.ts';
 import type { Clock } from './clock.ts';
+import type { Client } from './wire.ts';
 
 /** What speaks against a flow, and what that makes of its state. */
 export interface Objection {
@@ -17,20 +18,21 @@ export interface Objection {
  */
 export class Judgement {
   readonly #policyNow: () => Policy;
-  readonly #source: IpAddress;
+  readonly #client: Client;
   readonly #clock: Clock;
   #policy: Policy | null = null;
   #ruling: Ruling | null = null;
   #objection: Objection | null = null;
 
-  constructor(policyNow: () => Policy, source: IpAddress, clock: Clock) {
+  constructor(policyNow: () => Policy, client: Client, clock: Clock) {
     this.#clock = clock;
     this.#policyNow = policyNow;
-    this.#source = source;
+    this.#client = client;
   }
 
   get mode(): Mode {
-    return this.#ruling?.mode ?? this.#snapshot().modeOf(this.#source, this.#clock.epochMs);
+    const { ip, vpcEndpoint } = this.#client;
+    return this.#ruling?.mode ?? this.#snapshot().modeOf(ip, this.#clock.epochMs, vpcEndpoint);
   }
 
   get isObserving(): boolean {
@@ -160,7 +162,8 @@ export class Judgement {
   }
 
   #query(hostname: Hostname | null, address: IpAddress | null, port: number): TcpQuery {
-    return { hostname, address, port, source: this.#source, nowMs: this.#clock.epochMs };
+    const { ip: source, vpcEndpoint } = this.#client;
+    return { hostname, address, port, source, vpcEndpoint, nowMs: this.#clock.epochMs };
   }
 
   #guardState(): State {

@@ -34,21 +34,24 @@ export class Openings {
     this.#limits = limits;
   }
 
-  /** Counts one more, to be taken back by `leave`, unless a limit is reached. Returns which one, null for none. */
-  tryEnter(source: IpAddress): OpeningLimit | null {
+  /**
+   * Counts one more, to be taken back by `leave`, unless a limit is reached. Returns which one, null for none. A source
+   * of null is not known yet.
+   */
+  tryEnter(source: IpAddress | null): OpeningLimit | null {
     const { undecided, undecidedPerSource } = this.#limits;
     const free = undecided === 0 ? Number.POSITIVE_INFINITY : undecided - this.#counters.allAwaited();
     if (free <= 0) return 'undecided_limit';
     const most = Math.min(undecidedPerSource === 0 ? Number.POSITIVE_INFINITY : undecidedPerSource, free);
-    if (this.#countsSources && !this.#sources.tryOpen(source, most)) {
+    if (source !== null && this.#countsSources && !this.#sources.tryOpen(source, most)) {
       return most === undecidedPerSource ? 'undecided_source_limit' : 'undecided_limit';
     }
     this.#own.awaited(1);
     return null;
   }
 
-  leave(source: IpAddress): void {
-    if (this.#countsSources) this.#sources.close(source);
+  leave(source: IpAddress | null): void {
+    if (source !== null && this.#countsSources) this.#sources.close(source);
     this.#own.awaited(-1);
   }
 

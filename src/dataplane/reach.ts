@@ -1,20 +1,26 @@
 import type { IpAddress } from '../policy/address.ts';
+import { clientHeader } from './client-header.ts';
 import { type Attempt, Dial } from './dial.ts';
 import type { DialFailure } from './events.ts';
 import type { FlowRecorder } from './flow-recorder.ts';
+import type { Listener } from './listener.ts';
 import type { Wire } from './wire.ts';
 import type { World } from './world.ts';
 
 /** The way of one flow to its upstream before the relay. Owns what is connected, or connecting, until `take`. */
 export class Reach<A extends Attempt> {
+  readonly #listener: Listener;
   readonly #wire: Wire<A>;
   readonly #world: World;
   readonly #record: FlowRecorder;
   #upstream: A | null = null;
   #stop: () => void = () => {};
+  /** The upstream was told whom the flow is from, where it is to be told. */
+  #isTold = false;
 
   /** `record` is told when it is dialled, and where that led. */
-  constructor(wire: Wire<A>, world: World, record: FlowRecorder) {
+  constructor(listener: Listener, wire: Wire<A>, world: World, record: FlowRecorder) {
+    this.#listener = listener;
     this.#wire = wire;
     this.#world = world;
     this.#record = record;
@@ -31,17 +37,19 @@ export class Reach<A extends Attempt> {
     done: (failure: DialFailure | null) => void,
   ): void {
     const { timers, settings } = this.#world;
+    const isFirst = sendsFirst || this.#listener.sendProxyProtocol !== undefined;
     this.#record.dialing();
     const dial = new Dial<A>({
       addresses,
       port: this.#record.dstPort,
-      connect: (ip, port, settle) => this.#wire.connect(ip, port, settle, sendsFirst),
+      connect: (ip, port, settle) => this.#wire.connect(ip, port, settle, isFirst),
       timers,
       timeoutMs: settings.dialTimeoutMs,
       done: outcome => {
         this.#stop = () => {};
         if (!outcome.ok) return done(outcome.failure);
         this.#upstream = outcome.attempt;
+        this.#isTold = false;
         this.#record.dialed(outcome.ip);
         done(null);
       },
@@ -56,7 +64,7 @@ export class Reach<A extends Attempt> {
       this.#stop();
       answered(null);
     });
-    const stop = this.#wire.ask(this.#connected, request, answer => {
+    const stop = this.#wire.ask(this.#connected, this.firstBytes(request), answer => {
       this.#stop();
       answered(answer);
     });
@@ -65,6 +73,17 @@ export class Reach<A extends Attempt> {
       deadline.cancel();
       stop();
     };
+  }
+
+  /** What is to be sent for `bytes`: to an upstream that has got nothing yet, the listener may tell whom the flow is from. */
+  firstBytes(bytes: Uint8Array): Uint8Array {
+    if (this.#isTold || this.#listener.sendProxyProtocol === undefined) return bytes;
+    this.#isTold = true;
+    const { dstIp: ip, dstPort: port } = this.#record;
+    const dialled = ip === null ? null : { ip, port };
+    const destination = this.#wire.originalDestination ?? dialled;
+    if (destination === null) return bytes;
+    return Buffer.concat([clientHeader(this.#listener, this.#wire.client, destination), bytes]);
   }
 
   /** Gives the connected upstream up to whoever relays it. */

@@ -8,12 +8,32 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Who a flow is from: the connection's peer, or whom a trusted peer speaks for in a PROXY protocol header. */
+export interface Client extends Endpoint {
+  /** The VPC endpoint (AWS PrivateLink) that it came through, as the header says; absent for none. */
+  readonly vpcEndpoint?: string;
+}
+
+/** Whoever hears what the client of a wire does. */
+export interface WireUser {
+  /** Whether the client's bytes are wanted now. Otherwise they stay in the kernel. */
+  readonly wantsBytes: boolean;
+  /** Bytes from the client, while they are wanted. `chunk` is only valid during the call. */
+  clientBytes(chunk: Uint8Array): void;
+  /** The client's FIN, while bytes are wanted. */
+  clientEnded(): void;
+  /** The client's reset, before the relay. */
+  clientReset(): void;
+  /** Ends the flow from outside, before the relay. */
+  abandon(end: FlowEnd): void;
+}
+
 /**
  * What a data plane does for one flow: the flow decides, the wire acts. While the flow wants bytes, the wire reads the
  * client and hands over what comes; before the relay it sends upstream nothing at all.
  */
 export interface Wire<A extends Attempt> {
-  readonly client: Endpoint;
+  readonly client: Client;
   /** Where the client was going, on a transparent listener; null elsewhere, and where it came to us directly. */
   readonly originalDestination: Endpoint | null;
   /** Bytes relayed so far. */

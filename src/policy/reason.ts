@@ -10,7 +10,6 @@ export const REASONS = {
   drained: 'the daemon, or the worker of the flow, ended before the client had named a host',
   malformed_hello: 'the TLS ClientHello breaks its grammar, or names a host in a form that is no hostname',
   malformed_request: 'the HTTP, SOCKS or PostgreSQL request breaks its grammar',
-  malformed_request: 'the HTTP or SOCKS request breaks its grammar',
   malformed_proxy_header:
     'a trusted peer sent a malformed PROXY protocol header, or none where proxyProtocol: require asks for one',
   untrusted_peer:

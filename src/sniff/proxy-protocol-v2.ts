@@ -33,8 +33,8 @@ const OTHER_FAMILIES: readonly number[] = [0x00, 0x12, 0x22, 0x31, 0x32];
 const TLV_HEADER_BYTES = 3;
 const TLV_CRC32C = 0x03;
 /** Network Load Balancer's own type, with the subtype in the first byte of its value. */
-const TLV_AWS = 0xea;
-const AWS_VPC_ENDPOINT_ID = 0x01;
+export const TLV_AWS = 0xea;
+export const AWS_VPC_ENDPOINT_ID = 0x01;
 
 interface Malformed {
   readonly kind: 'malformed';

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Counters } from '../../src/dataplane/counters.ts';
 import type { DecisionEvent, FlowEnd } from '../../src/dataplane/events.ts';
-import type { Flow } from '../../src/dataplane/flow.ts';
 import { FlowTable, type FlowWire } from '../../src/dataplane/flow-table.ts';
 import { makeGuard } from '../../src/dataplane/guard.ts';
 import type { OpeningLimits } from '../../src/dataplane/openings.ts';
 import { SourceCounts } from '../../src/dataplane/source-counts.ts';
-import type { Endpoint } from '../../src/dataplane/wire.ts';
+import type { Client, WireUser } from '../../src/dataplane/wire.ts';
 import { TcpAddresses } from '../../src/policy/tcp-addresses.ts';
 import { ip } from '../resolve/support.ts';
 import { buildClientHello } from '../support/client-hello.ts';
@@ -24,20 +23,24 @@ import {
 } from './support.ts';
 
 class TableWire extends FakeWire implements FlowWire<FakeAttempt> {
-  override readonly client: Endpoint;
-  flow: Flow<FakeAttempt> | null = null;
+  override client: Client;
+  user: WireUser | null = null;
 
   constructor(source: string) {
     super(null);
     this.client = { ip: ip(source), port: 50_000 };
   }
 
-  attach(flow: Flow<FakeAttempt>): void {
-    this.flow = flow;
+  attach(user: WireUser): void {
+    this.user = user;
+  }
+
+  speakFor(client: Client): void {
+    this.client = client;
   }
 
   abandon(end: FlowEnd): void {
-    this.flow?.abandon(end);
+    this.user?.abandon(end);
   }
 }
 
@@ -93,7 +96,7 @@ describe('FlowTable', () => {
     const first = serve();
     serve('192.0.2.1', 1);
     expect([table.size, counters.openFlows(0), counters.openFlows(1)]).toEqual([2, 1, 1]);
-    first.flow?.clientReset();
+    first.user?.clientReset();
     expect([table.size, counters.openFlows(0), counters.openFlows(1)]).toEqual([1, 0, 1]);
   });
 
@@ -104,7 +107,7 @@ describe('FlowTable', () => {
     expect(serve().calls).toEqual(['hangUp nothing']);
     expect(reasons(decisions)).toEqual(['flow_limit']);
     expect([table.size, counters.allOpenFlows()]).toEqual([2, 2]);
-    first.flow?.clientReset();
+    first.user?.clientReset();
     serve();
     expect(table.size).toBe(2);
   });
@@ -125,7 +128,7 @@ describe('FlowTable', () => {
     serve('192.0.2.2');
     expect(reasons(decisions)).toEqual(['source_limit']);
     expect(table.size).toBe(2);
-    first.flow?.clientReset();
+    first.user?.clientReset();
     serve('192.0.2.1');
     expect(reasons(decisions)).toEqual(['source_limit', 'client_closed']);
   });
@@ -135,7 +138,7 @@ describe('FlowTable', () => {
     const open = [serve(), serve()];
     for (let i = 0; i < 5; i++) serve();
     expect(reasons(decisions)).toEqual(new Array(5).fill('source_limit'));
-    for (const wire of open) wire.flow?.clientReset();
+    for (const wire of open) wire.user?.clientReset();
     decisions.length = 0;
     for (let i = 0; i < 3; i++) serve();
     expect(reasons(decisions)).toEqual(['source_limit']);
@@ -146,7 +149,7 @@ describe('FlowTable', () => {
     const { serve } = tableOf({ flowLimit: 1, flowsPerSource: 1 }, shared);
     const first = serve('192.0.2.1');
     serve('192.0.2.2');
-    first.flow?.clientReset();
+    first.user?.clientReset();
     expect(shared.sources.tryOpen(ip('192.0.2.2'), 1)).toBe(true);
     expect(shared.sources.tryOpen(ip('192.0.2.1'), 1)).toBe(true);
   });
@@ -188,7 +191,7 @@ describe('FlowTable', () => {
       const { serve, decisions, counters } = tableOf({ openings });
       const first = serve();
       serve();
-      first.flow?.clientReset();
+      first.user?.clientReset();
       serve();
       expect(reasons(decisions)).toEqual(['client_closed']);
       expect(counters.allAwaited()).toBe(2);
@@ -197,7 +200,7 @@ describe('FlowTable', () => {
     it('admits the next one when one was heard', () => {
       const { serve, decisions, counters } = tableOf({ openings });
       const wires = [serve(), serve()];
-      for (const { flow } of wires) flow?.clientBytes(buildClientHello({ serverName: 'allowed.example' }));
+      for (const { user } of wires) user?.clientBytes(buildClientHello({ serverName: 'allowed.example' }));
       for (let i = 0; i < 2; i++) serve();
       expect(reasons(decisions)).toEqual([null, null]);
       expect([counters.allOpenFlows(), counters.allAwaited()]).toEqual([4, 2]);
@@ -215,7 +218,7 @@ describe('FlowTable', () => {
       const { client } = new TableWire('192.0.2.1');
       for (let i = 0; i < 5; i++) {
         expect(table.admits(client, LISTENERS.sni)).toBe(true);
-        table.left(client);
+        table.left(client, LISTENERS.sni);
       }
       expect(counters.allAwaited()).toBe(0);
     });

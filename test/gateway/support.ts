@@ -15,6 +15,8 @@ export function listener(differs: Partial<Intercepted> = {}): Intercepted {
     sourceAddress: 'own',
     ports: [80, 443],
     interfaces: [],
+    proxyProtocol: null,
+    sendProxyProtocol: null,
     ...differs,
   };
 }

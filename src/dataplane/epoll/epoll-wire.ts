@@ -1,12 +1,11 @@
 import type { IpAddress } from '../../policy/address.ts';
 import type { DialFailure, FlowEnd } from '../events.ts';
-import type { Flow } from '../flow.ts';
 import type { FlowWire } from '../flow-table.ts';
 import type { Timer } from '../timers.ts';
 import type { RelayWatch } from '../tls-watch.ts';
-import type { Endpoint, RelayedBytes } from '../wire.ts';
+import type { Client, Endpoint, RelayedBytes, WireUser } from '../wire.ts';
 import { ConnectAttempt } from './connector.ts';
-import { plainEndpoint } from './messages.ts';
+import { plainClient, plainEndpoint } from './messages.ts';
 import { Relay } from './relay.ts';
 import type { RelayContext } from './relay-context.ts';
 import { END_OF_STREAM, FAILED, type Socket, type SocketOwner } from './socket.ts';
@@ -20,13 +19,13 @@ const NONE: RelayedBytes = { out: 0, in: 0 };
 
 /** A flow's wire over raw sockets in an epoll loop. Owns the client's socket, and the upstream's from `relay` on. */
 export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
-  readonly client: Endpoint;
-  readonly originalDestination: Endpoint | null;
+  #client: Client;
+  #originalDestination: Endpoint | null;
   readonly #context: RelayContext;
   readonly #socket: Socket;
   readonly #keepsSource: boolean;
   readonly #listener: number;
-  #flow: Flow<ConnectAttempt> | null = null;
+  #user: WireUser | null = null;
   #relay: Relay | null = null;
   #isReading = false;
   #linger: Timer | null = null;
@@ -47,8 +46,16 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
     this.#context = context;
     this.#keepsSource = keepsSource;
     this.#socket = socket;
-    this.client = client;
-    this.originalDestination = originalDestination;
+    this.#client = client;
+    this.#originalDestination = originalDestination;
+  }
+
+  get client(): Client {
+    return this.#client;
+  }
+
+  get originalDestination(): Endpoint | null {
+    return this.#originalDestination;
   }
 
   get relayed(): RelayedBytes {
@@ -56,14 +63,19 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
     return { out: out + (this.#relay?.bytesOut ?? 0), in: back + (this.#relay?.bytesIn ?? 0) };
   }
 
-  attach(flow: Flow<ConnectAttempt>): void {
-    this.#flow = flow;
+  attach(user: WireUser): void {
+    this.#user = user;
     this.#socket.owner = this;
+  }
+
+  speakFor(client: Client, originalDestination: Endpoint | null): void {
+    this.#client = client;
+    this.#originalDestination = originalDestination;
   }
 
   abandon(end: FlowEnd): void {
     if (this.#relay !== null) this.#relay.end(end);
-    else this.#flow?.abandon(end);
+    else this.#user?.abandon(end);
   }
 
   connect(
@@ -72,7 +84,7 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
     settle: (failure: DialFailure | null) => void,
     sendsFirst: boolean,
   ): ConnectAttempt {
-    const from = this.#keepsSource ? this.client.ip : null;
+    const from = this.#keepsSource ? this.#client.ip : null;
     return new ConnectAttempt(this.#context.loop, ip, port, settle, { from, sendsFirst });
   }
 
@@ -95,17 +107,22 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
   }
 
   readOn(): void {
-    const flow = this.#flow;
-    if (flow === null || this.#isReading) return;
-    if (this.#socket.broken) return flow.clientReset();
+    if (this.#user === null || this.#isReading) return;
+    if (this.#socket.broken) return this.#user.clientReset();
     this.#isReading = true;
-    while (flow.wantsBytes && this.#socket.readable) {
+    // Whoever is told may give way to another, who is told the rest.
+    for (let user = this.#reader(); user !== null; user = this.#reader()) {
       const count = this.#socket.read();
-      if (count > 0) flow.clientBytes(this.#context.loop.scratch.bytes.subarray(0, count));
-      else if (count === END_OF_STREAM) flow.clientEnded();
-      else if (count === FAILED) flow.clientReset();
+      if (count > 0) user.clientBytes(this.#context.loop.scratch.bytes.subarray(0, count));
+      else if (count === END_OF_STREAM) user.clientEnded();
+      else if (count === FAILED) user.clientReset();
     }
     this.#isReading = false;
+  }
+
+  /** Who wants bytes that may be there. */
+  #reader(): WireUser | null {
+    return this.#user?.wantsBytes === true && this.#socket.readable ? this.#user : null;
   }
 
   /** So little has been written when this is called that a short answer always fits; else the client is gone. */
@@ -120,19 +137,20 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
     done: (end: FlowEnd) => void,
   ): void {
     if (upstream.socket === null) throw new Error('relay was given an attempt that never had a socket');
-    this.#flow = null;
+    this.#user = null;
     this.#relay = new Relay(this.#context, this.#socket, upstream.socket, watch, done);
     this.#relay.start(head);
   }
 
   handOver(opening: Uint8Array, done: () => void): void {
-    this.#flow = null;
+    this.#user = null;
     const connection = {
       fd: this.#socket.release(),
       opening: Uint8Array.from(opening),
       listener: this.#listener,
-      client: plainEndpoint(this.client),
-      originalDestination: this.originalDestination === null ? null : plainEndpoint(this.originalDestination),
+      client: plainClient(this.#client),
+      originalDestination:
+        this.#originalDestination === null ? null : plainEndpoint(this.#originalDestination),
     };
     // As with a close: not before the batch of events is through, or its number might be in use again.
     this.#context.loop.soon(() => this.#context.handOver(connection, done));

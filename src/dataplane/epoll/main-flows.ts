@@ -17,7 +17,7 @@ import { type FlowReporter, Reporting } from '../reporting.ts';
 import type { WorkerSources } from '../source-counts.ts';
 import { nodeTimers } from '../timers.ts';
 import type { Libc } from './libc.ts';
-import { endpointOf, type PlainConnection } from './messages.ts';
+import { clientOf, endpointOf, type PlainConnection } from './messages.ts';
 import { openSocketAs } from './sockets.ts';
 
 export interface MainFlowsOptions<R> extends DataPlaneOptions {
@@ -91,7 +91,7 @@ export class MainFlows<R> {
     if (listener === undefined) throw new Error(`there is no listener ${connection.listener}`);
     const origin: HttpOrigin = {
       listener,
-      client: endpointOf(connection.client),
+      client: clientOf(connection.client),
       originalDestination: originalDestination === null ? null : endpointOf(originalDestination),
     };
     const socket = this.#adopt(fd);

@@ -6,7 +6,7 @@ import type { DescriptorReport } from '../descriptors.ts';
 import type { PlainEndpoint, PlainExceptions } from '../guard.ts';
 import type { Listener } from '../listener.ts';
 import type { OpeningLimits } from '../openings.ts';
-import type { Endpoint } from '../wire.ts';
+import type { Client, Endpoint } from '../wire.ts';
 import type { FlowSettings } from '../world.ts';
 
 export interface WorkerListener {
@@ -82,13 +82,26 @@ export interface PlainConnection {
   readonly opening: Uint8Array;
   /** Index of the listener it came in by. */
   readonly listener: number;
-  readonly client: PlainAddress;
+  readonly client: PlainClient;
   readonly originalDestination: PlainAddress | null;
 }
 
 export interface PlainAddress {
   readonly words: readonly [number, number, number, number];
   readonly port: number;
+}
+
+export interface PlainClient extends PlainAddress {
+  readonly vpcEndpoint: string | null;
+}
+
+export function plainClient(client: Client): PlainClient {
+  return { ...plainEndpoint(client), vpcEndpoint: client.vpcEndpoint ?? null };
+}
+
+export function clientOf(plain: PlainClient): Client {
+  const { vpcEndpoint } = plain;
+  return vpcEndpoint === null ? endpointOf(plain) : { ...endpointOf(plain), vpcEndpoint };
 }
 
 export function plainEndpoint({ ip, port }: Endpoint): PlainAddress {

@@ -149,7 +149,7 @@ export class WorkerLoop<R> {
     const isTransparent = listener.kind === 'transparent';
     const destination = isTransparent ? this.#destinationOf(fd, client, listener.intercept) : null;
     const socket = adopt(this.#loop, fd);
-    if (socket === null) return this.#flows.left(client);
+    if (socket === null) return this.#flows.left(client, listener);
     const keepsSource = isTransparent && listener.keepsSource;
     const wire = new EpollWire(this.#context, socket, client, destination, index, keepsSource);
     this.#flows.serve(wire, listener, index);

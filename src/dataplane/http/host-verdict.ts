@@ -35,7 +35,7 @@ export class HostJudge {
     this.#asked = asked;
     this.#origin = origin;
     this.#world = world;
-    this.#judgement = new Judgement(world.policy, origin.client.ip, world.clock);
+    this.#judgement = new Judgement(world.policy, origin.client, world.clock);
     this.#judgement.judge(asked.hostname, asked.port);
   }
 

@@ -109,7 +109,7 @@ export class HttpFlow {
   /** In observe mode what cannot be read goes where the client wanted to go; only its own choice says where. */
   get #mayGiveBack(): boolean {
     const { originalDestination, client } = this.#handed;
-    const mode = this.#world.policy().modeOf(client.ip, this.#world.clock.epochMs);
+    const mode = this.#world.policy().modeOf(client.ip, this.#world.clock.epochMs, client.vpcEndpoint);
     return mode === 'observe' && originalDestination !== null;
   }
 

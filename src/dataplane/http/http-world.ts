@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { RelaySettings } from '../data-plane.ts';
 import type { Attempt, Connect } from '../dial.ts';
 import type { Listener } from '../listener.ts';
-import type { Endpoint } from '../wire.ts';
+import type { Client, Endpoint } from '../wire.ts';
 import type { FlowSettings, World } from '../world.ts';
 
 /** A connection attempt over `node:net`. Once settled without failure, `socket` is connected and the taker's. */
@@ -24,7 +24,7 @@ export interface HttpWorld extends World {
 /** Where a client comes from, and where it was going. */
 export interface HttpOrigin {
   readonly listener: Listener;
-  readonly client: Endpoint;
+  readonly client: Client;
   /** On a transparent listener; null elsewhere. */
   readonly originalDestination: Endpoint | null;
 }

@@ -20,7 +20,7 @@ export function recordUnnamed(
   { listener, client, originalDestination }: HttpOrigin,
   world: HttpWorld,
 ): void {
-  const judgement = new Judgement(world.policy, client.ip, world.clock);
+  const judgement = new Judgement(world.policy, client, world.clock);
   if (reason === 'destination_forbidden') judgement.forbid(reason, 'DENIED');
   else judgement.giveUp(reason);
   const record = new FlowRecorder(world.observer, world.clock, world.nextFlowId(), listener.name, client);

@@ -2,6 +2,7 @@ import { Agent } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { IpAddress } from '../../policy/address.ts';
+import { clientHeader } from '../client-header.ts';
 import { type Connect, Dial } from '../dial.ts';
 import type { DialFailure } from '../events.ts';
 import type { RelayedBytes } from '../wire.ts';
@@ -30,6 +31,7 @@ export class Upstream extends Agent {
   /** Where the next dial goes. */
   addresses: readonly IpAddress[] = [];
   readonly #port: number;
+  readonly #origin: HttpOrigin;
   readonly #world: HttpWorld;
   readonly #connect: Connect<SocketAttempt>;
   readonly #events: UpstreamEvents;
@@ -45,6 +47,7 @@ export class Upstream extends Agent {
     this.#connect = world.connectFor(origin);
     this.#world = world;
     this.#events = events;
+    this.#origin = origin;
   }
 
   get isConnected(): boolean {
@@ -76,7 +79,7 @@ export class Upstream extends Agent {
         // The type wants a stream beside an error; nobody looks at it.
         if (!outcome.ok) return connected?.(new DialError(outcome.failure), new Socket());
         this.#events.dialed(outcome.ip);
-        connected?.(null, this.#adopt(outcome.attempt.socket));
+        this.#begin(this.#adopt(outcome.attempt.socket), this.#headerTo(outcome.ip), connected);
       },
     });
     return null;
@@ -98,6 +101,25 @@ export class Upstream extends Agent {
     const socket = this.#socket;
     this.#socket = null;
     return socket;
+  }
+
+  /** What the upstream is told of the client before the first request. */
+  #headerTo(ip: IpAddress): Uint8Array {
+    const { listener, client, originalDestination } = this.#origin;
+    return clientHeader(listener, client, originalDestination ?? { ip, port: this.#port });
+  }
+
+  /** Lets node:http have the connection; what it writes at once goes into one segment with the header. */
+  #begin(
+    socket: Socket,
+    header: Uint8Array,
+    connected?: (error: Error | null, stream: Duplex) => void,
+  ): void {
+    if (header.length === 0) return connected?.(null, socket);
+    socket.cork();
+    socket.write(header);
+    connected?.(null, socket);
+    process.nextTick(() => socket.uncork());
   }
 
   #adopt(socket: Socket): Socket {

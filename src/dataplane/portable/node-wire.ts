@@ -2,10 +2,9 @@ import type { Socket } from 'node:net';
 import type { IpAddress } from '../../policy/address.ts';
 import type { Connect } from '../dial.ts';
 import type { DialFailure, FlowEnd } from '../events.ts';
-import type { Flow } from '../flow.ts';
 import type { FlowWire } from '../flow-table.ts';
 import type { RelayWatch } from '../tls-watch.ts';
-import type { Endpoint } from '../wire.ts';
+import type { Client, Endpoint, WireUser } from '../wire.ts';
 import type { NodeAttempt } from './node-attempt.ts';
 import { NodeRelay } from './node-relay.ts';
 
@@ -13,7 +12,7 @@ const LINGER_MS = 1_000;
 
 export interface NodeWireOptions {
   readonly socket: Socket;
-  readonly client: Endpoint;
+  readonly client: Client;
   /** Where the client was going, if it did not come to us directly. */
   readonly originalDestination: Endpoint | null;
   readonly idleTimeoutMs: number;
@@ -21,44 +20,59 @@ export interface NodeWireOptions {
   readonly moved: (bytesOut: number, bytesIn: number) => void;
   readonly connect: Connect<NodeAttempt>;
   /** Serves plain HTTP: see `Wire.handOver`. The socket is paused and has no listeners. Null where it came from there. */
-  readonly handOver: ((opening: Uint8Array, done: () => void) => void) | null;
+  readonly handOver: ((opening: Uint8Array, client: Client, done: () => void) => void) | null;
 }
 
 /** A flow's wire over a `node:net` socket. Owns the client's socket, and the upstream's from `relay` on. */
 export class NodeWire implements FlowWire<NodeAttempt> {
-  readonly client: Endpoint;
-  readonly originalDestination: Endpoint | null;
   readonly relayed = { out: 0, in: 0 };
   readonly #options: NodeWireOptions;
   readonly #socket: Socket;
-  #flow: Flow<NodeAttempt> | null = null;
+  #client: Client;
+  #originalDestination: Endpoint | null;
+  #user: WireUser | null = null;
   #relay: NodeRelay | null = null;
   #ended: boolean;
 
   constructor(options: NodeWireOptions) {
     this.#options = options;
     this.#socket = options.socket;
-    this.client = options.client;
-    this.originalDestination = options.originalDestination;
+    this.#client = options.client;
+    this.#originalDestination = options.originalDestination;
     this.#ended = options.socket.readableEnded;
   }
 
-  attach(flow: Flow<NodeAttempt>): void {
-    this.#flow = flow;
+  get client(): Client {
+    return this.#client;
+  }
+
+  get originalDestination(): Endpoint | null {
+    return this.#originalDestination;
+  }
+
+  attach(user: WireUser): void {
+    const isListening = this.#user !== null;
+    this.#user = user;
+    if (isListening) return;
     this.#socket.on('data', (chunk: Buffer) => {
-      flow.clientBytes(chunk);
-      if (!flow.wantsBytes) this.#socket.pause();
+      this.#user?.clientBytes(chunk);
+      if (this.#user?.wantsBytes === false) this.#socket.pause();
     });
     this.#socket.on('end', () => {
       this.#ended = true;
-      if (flow.wantsBytes) flow.clientEnded();
+      if (this.#user?.wantsBytes) this.#user.clientEnded();
     });
-    this.#socket.on('error', () => flow.clientReset());
+    this.#socket.on('error', () => this.#user?.clientReset());
+  }
+
+  speakFor(client: Client, originalDestination: Endpoint | null): void {
+    this.#client = client;
+    this.#originalDestination = originalDestination;
   }
 
   abandon(end: FlowEnd): void {
     if (this.#relay !== null) this.#relay.end(end);
-    else this.#flow?.abandon(end);
+    else this.#user?.abandon(end);
   }
 
   connect(ip: IpAddress, port: number, settle: (failure: DialFailure | null) => void): NodeAttempt {
@@ -73,7 +87,7 @@ export class NodeWire implements FlowWire<NodeAttempt> {
   }
 
   readOn(): void {
-    if (this.#ended) this.#flow?.clientEnded();
+    if (this.#ended) this.#user?.clientEnded();
     else this.#socket.resume();
   }
 
@@ -106,10 +120,10 @@ export class NodeWire implements FlowWire<NodeAttempt> {
   handOver(opening: Uint8Array, done: () => void): void {
     const { handOver } = this.#options;
     if (handOver === null) throw new Error('what was not served as plain HTTP is handed over again');
-    this.#flow = null;
+    this.#user = null;
     this.#socket.pause();
     this.#socket.removeAllListeners();
-    handOver(opening, done);
+    handOver(opening, this.#client, done);
   }
 
   hangUp(farewell: Uint8Array): void {

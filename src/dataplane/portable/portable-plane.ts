@@ -192,12 +192,19 @@ class PortablePlane<R> implements DataPlane {
         idleTimeoutMs,
         halfClosedTimeoutMs,
         moved,
-        handOver: (opening, done) => {
+        handOver: (opening, speaker, done) => {
           const over = () => {
             done();
             this.#lastFlowEnded();
           };
-          this.#handed?.serve({ socket, opening, listener, client, originalDestination: null, over });
+          this.#handed?.serve({
+            socket,
+            opening,
+            listener,
+            client: speaker,
+            originalDestination: null,
+            over,
+          });
         },
       }),
       listener,
