@@ -1,92 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Counters } from '../../src/dataplane/counters.ts';
-import type { DecisionEvent, FlowEnd } from '../../src/dataplane/events.ts';
-import { FlowTable, type FlowWire } from '../../src/dataplane/flow-table.ts';
-import { makeGuard } from '../../src/dataplane/guard.ts';
-import type { OpeningLimits } from '../../src/dataplane/openings.ts';
+import type { DecisionEvent } from '../../src/dataplane/events.ts';
 import { SourceCounts } from '../../src/dataplane/source-counts.ts';
-import type { Client, WireUser } from '../../src/dataplane/wire.ts';
-import { TcpAddresses } from '../../src/policy/tcp-addresses.ts';
 import { ip } from '../resolve/support.ts';
 import { buildClientHello } from '../support/client-hello.ts';
-import {
-  compiled,
-  type FakeAttempt,
-  FakeClock,
-  FakeResolver,
-  FakeWire,
-  LISTENERS,
-  NO_OPENING_LIMITS,
-  openingsOf,
-  SETTINGS,
-  ZONE,
-} from './support.ts';
-
-class TableWire extends FakeWire implements FlowWire<FakeAttempt> {
-  override client: Client;
-  user: WireUser | null = null;
-
-  constructor(source: string) {
-    super(null);
-    this.client = { ip: ip(source), port: 50_000 };
-  }
-
-  attach(user: WireUser): void {
-    this.user = user;
-  }
-
-  speakFor(client: Client): void {
-    this.client = client;
-  }
-
-  abandon(end: FlowEnd): void {
-    this.user?.abandon(end);
-  }
-}
-
-function tableOf(
-  {
-    openings = NO_OPENING_LIMITS,
-    ...limits
-  }: { flowLimit?: number; flowsPerSource?: number; openings?: OpeningLimits },
-  shared = { counters: Counters.create(2, 2), sources: SourceCounts.create(2).worker(0) },
-) {
-  const decisions: DecisionEvent[] = [];
-  const guard = makeGuard({ allow: [], deny: [] }, []);
-  const clock = new FakeClock();
-  const table = new FlowTable<FakeAttempt>({
-    world: {
-      settings: SETTINGS,
-      resolver: new FakeResolver(ZONE, address => guard.judge(address)),
-      guard,
-      clock,
-      timers: clock.timers,
-      openings: openingsOf(shared.counters, openings, shared.sources),
-      observer: {
-        decided: event => {
-          decisions.push(event);
-          return 'said';
-        },
-        closed: () => {},
-      },
-      policy: () => compiled(),
-      tcpAddresses: () => TcpAddresses.none(),
-      nextFlowId: () => 'flow',
-    },
-    ...shared,
-    own: shared.counters.worker(0),
-    flowLimit: 100,
-    flowsPerSource: 0,
-    ...limits,
-  });
-  const serve = (source = '192.0.2.1', index = 0): TableWire => {
-    const wire = new TableWire(source);
-    if (!table.admits(wire.client, LISTENERS.sni)) return wire;
-    table.serve(wire, LISTENERS.sni, index);
-    return wire;
-  };
-  return { table, serve, decisions, counters: shared.counters };
-}
+import { LISTENERS } from './support.ts';
+import { TableWire, tableOf } from './table.ts';
 
 const reasons = (decisions: readonly DecisionEvent[]) => decisions.map(({ reason }) => reason);
 

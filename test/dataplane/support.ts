@@ -73,7 +73,7 @@ export class FakeAttempt implements Attempt {
 /** Writes down what a flow makes it do; `faults` holds what no flow may do. */
 export class FakeWire implements Wire<FakeAttempt> {
   readonly client: Endpoint = { ip: ip('192.0.2.10'), port: 50_000 };
-  readonly originalDestination: Endpoint | null;
+  originalDestination: Endpoint | null;
   readonly relayed = { out: 0, in: 0 };
   readonly calls: string[] = [];
   readonly faults: string[] = [];
