@@ -1,17 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { type ProxyHeader, parseProxyProtocol } from '../../src/sniff/proxy-protocol.ts';
 import { proxyProtocolHeader } from '../../src/sniff/proxy-protocol-header.ts';
-import { hasCommand } from '../support/command.ts';
-import { Scope } from '../support/scope.ts';
+import { configFile, describeWith, NGINX_STREAM, startProgram } from '../support/programs.ts';
 import { until } from '../support/until.ts';
+import { freePort } from '../support/upstream.ts';
 
-const NGINX_STREAM = '/usr/lib/nginx/modules/ngx_stream_module.so';
 const PAYLOAD = 'what the client says';
 const CLAIMED = {
   source: { ip: '192.0.2.7', port: 40_312 },
@@ -21,15 +16,6 @@ const CLAIMED_V6 = {
   source: { ip: '2001:db8::7', port: 40_312 },
   destination: { ip: '2001:db8:2::10', port: 443 },
 };
-
-/** A free port; whoever is given it opens it a moment later. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = portOf(server);
-  server.close();
-  return port;
-}
 
 function portOf(server: Server): AddressInfo {
   const address = server.address();
@@ -81,34 +67,6 @@ function bringsPayload(stream: Buffer): boolean {
   return stream.toString('latin1').endsWith(PAYLOAD);
 }
 
-/** Starts a program that listens on `port`, and waits until it does. */
-async function start(scope: Scope, port: number, command: string, args: readonly string[]): Promise<void> {
-  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const output: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => output.push(chunk));
-  const ended = once(child, 'exit');
-  scope.defer(() => {
-    child.kill('SIGKILL');
-    return ended;
-  });
-  await until(`${command} listens`, async () => {
-    if (child.exitCode !== null) throw new Error(`${command} has ended: ${Buffer.concat(output)}`);
-    return canConnect(port);
-  });
-}
-
-async function canConnect(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
-
 /** Connects, writes, reads to the end; gives back what was read and the port it came from. */
 async function converse(port: number, host: string, data: Uint8Array | string) {
   const socket = connect(port, host);
@@ -121,14 +79,6 @@ async function converse(port: number, host: string, data: Uint8Array | string) {
   return { localPort, read: Buffer.concat(read).toString('latin1') };
 }
 
-function configFile(scope: Scope, text: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-peer-'));
-  scope.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const file = join(directory, 'peer.conf');
-  writeFileSync(file, text);
-  return file;
-}
-
 /** The header in front of the payload, at every split of the bytes. */
 function headerOf(stream: Buffer): ProxyHeader {
   for (let cut = 0; cut < stream.length - PAYLOAD.length; cut++) {
@@ -138,18 +88,6 @@ function headerOf(stream: Buffer): ProxyHeader {
   if (result.kind !== 'done') throw new Error(`${JSON.stringify(result)} for ${stream.toString('hex')}`);
   expect(stream.subarray(result.consumed).toString('latin1')).toBe(PAYLOAD);
   return result;
-}
-
-function describeWith(program: string, name: string, body: (scope: Scope) => void, module = '/'): void {
-  const isThere = hasCommand(program) && existsSync(module);
-  describe.skipIf(!isThere)(
-    isThere ? name : `${name} (skipped: needs ${program}${module === '/' ? '' : ` with ${module}`})`,
-    () => {
-      const scope = new Scope();
-      afterAll(() => scope.close());
-      body(scope);
-    },
-  );
 }
 
 describeWith('haproxy', 'HAProxy', scope => {
@@ -184,7 +122,7 @@ frontend accept
   http-request return status 200 content-type text/plain lf-string "%[src] %[src_port] %[dst] %[dst_port]"
 `,
     );
-    await start(scope, ports.v1, 'haproxy', ['-db', '-f', config]);
+    await startProgram(scope, ports.v1, 'haproxy', ['-db', '-f', config]);
   });
 
   const sent = async (port: number, host: string) => {
@@ -276,7 +214,7 @@ stream {
 }
 `,
       );
-      await start(scope, ports.send, 'nginx', ['-e', 'stderr', '-c', config]);
+      await startProgram(scope, ports.send, 'nginx', ['-e', 'stderr', '-c', config]);
     });
 
     it.each(['127.0.0.1', '::1'])('proxy_protocol on is read, from %s', async host => {
