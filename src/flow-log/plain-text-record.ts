@@ -7,7 +7,7 @@ const RECORD = [
   '(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z) info',
   `Gateway=${VALUE} S_IP=(${VALUE}) D_IP=(${VALUE}) hostname=(${VALUE}) state=(${VALUE})`,
 ].join(' ');
-const EXTRAS = `(?: drop_reason=(${VALUE}))?(?: Rule=(${VALUE}))?(?: suppressed=(0|[1-9]\\d{0,8}))?(?=\\r?\\n)`;
+const EXTRAS = `(?: drop_reason=(${VALUE}))?(?: Rule=(${VALUE}))?(?: vpc_endpoint=(${VALUE}))?(?: suppressed=(0|[1-9]\\d{0,8}))?(?=\\r?\\n)`;
 
 /** `PlainRecordReader` for `log.format: text`, beside `readTextRecord`. */
 export class PlainTextReader {
@@ -23,7 +23,8 @@ export class PlainTextReader {
     this.#pattern.lastIndex = start;
     const match = this.#pattern.exec(text);
     if (match === null) return null;
-    const [, time = '', sourceText, destination, hostname, stateText, reason, rule, suppressed] = match;
+    const [, time = '', sourceText, destination, hostname, stateText, reason, rule, ...extras] = match;
+    const [vpcEndpoint, suppressed] = extras;
     const source = textOrNull(sourceText);
     const state = asState(stateText);
     const timeMs = Date.parse(time);
@@ -32,6 +33,7 @@ export class PlainTextReader {
     return {
       timeMs,
       source,
+      vpcEndpoint: textOrNull(vpcEndpoint) ?? undefined,
       destination: textOrNull(destination),
       hostname: textOrNull(hostname),
       port: this.#defaultPort,

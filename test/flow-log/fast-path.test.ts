@@ -19,6 +19,7 @@ const event = fc
   .record({
     hostname: fc.option(text),
     srcIp: text,
+    vpcEndpoint: fc.option(text, { freq: 2 }),
     dstIp: fc.option(text),
     dstPort: fc.constantFrom(0, 1, 443, 65_535, 65_536),
     state: fc.constantFrom('MATCHED', 'NO_MATCH', 'DENIED'),

@@ -75,6 +75,16 @@ describe('a decision is read from', () => {
         rule: 'api',
       }),
     ],
+    [
+      'a record of a flow through a VPC endpoint',
+      OURS.replace('"msg"', '"vpc_endpoint":"vpce-0a","msg"'),
+      seen({ vpcEndpoint: 'vpce-0a' }),
+    ],
+    [
+      'one in text that names it',
+      `${TEXT_LINE.trimEnd()} vpc_endpoint=vpce-0a`,
+      { ...TEXT_FLOW, vpcEndpoint: 'vpce-0a' },
+    ],
     ['a record that stands for more', OURS.replace('"msg"', '"suppressed":41,"msg"'), seen({ flows: 42 })],
     ['one in text that does', `${TEXT_LINE.trimEnd()} suppressed=41`, { ...TEXT_FLOW, flows: 42 }],
     ['a record that tells of ECH', OURS.replace('"msg"', '"ech":true,"msg"'), seen({ ech: true })],

@@ -36,7 +36,7 @@ describe('as JSON', () => {
     fc.assert(
       fc.property(anything, anything, anything, anything, (gateway, listener, hostname, rule) => {
         const { lines, take } = linesOf('json', gateway);
-        lines.decided(decision({ listener, hostname, rule }), 0);
+        lines.decided(decision({ listener, hostname, rule, vpcEndpoint: rule }), 0);
         const written = take();
         expect(written).toHaveLength(1);
         expect(JSON.parse(written.join(''))).toMatchObject({
@@ -44,6 +44,7 @@ describe('as JSON', () => {
           listener,
           hostname,
           rule,
+          vpc_endpoint: rule,
           state: 'NO_MATCH',
         });
       }),
@@ -70,6 +71,11 @@ describe('as text', () => {
       'an allowed flow says its rule',
       { state: 'MATCHED', action: 'allow', reason: null, rule: 'registries' },
       'D_IP=54.152.28.6 hostname=registry-1.docker.io state=MATCHED Rule=registries',
+    ],
+    [
+      'a VPC endpoint follows the rule',
+      { state: 'MATCHED', action: 'allow', reason: null, rule: 'registries', vpcEndpoint: 'vpce-0a b' },
+      'D_IP=54.152.28.6 hostname=registry-1.docker.io state=MATCHED Rule=registries vpc_endpoint=vpce-0a\\x20b',
     ],
     [
       'a denying rule follows the reason',

@@ -14,13 +14,14 @@ const NOW = Date.UTC(2026, 10, 21);
 const BUILD: SourceGroup = {
   name: 'build',
   cidrs: [cidr('10.12.4.0/24')],
+  vpcEndpoints: ['vpce-0a'],
   mode: null,
   location: { file: 'policy.yaml', line: 3, col: 3 },
 };
 const POLICY = policyOf(
   [
     rule('api', ['api.example', '*.cdn.example']),
-    rule('inner', ['inner.example'], { from: [{ text: 'build', cidrs: BUILD.cidrs }] }),
+    rule('inner', ['inner.example'], { from: [{ ...BUILD, text: 'build' }] }),
     rule('private', ['private.example'], { allowPrivate: true }),
     rule('old', ['old.example'], { untilMs: NOW - 1_000 }),
     rule('outer', ['outer.example'], { ech: 'outer' }),
@@ -46,6 +47,16 @@ describe('a flow that was allowed', () => {
     ['on a port that no rule allows', { hostname: 'api.example', port: 8443 }, 'NO_MATCH not_allowed'],
     ['and a rule denies now', { hostname: 'a.paste.example' }, 'DENIED rule_denied'],
     ['from a source of the group', { hostname: 'inner.example', source: '10.12.4.9' }, null],
+    [
+      'through a VPC endpoint of the group',
+      { hostname: 'inner.example', source: '10.12.5.9', vpcEndpoint: 'vpce-0a' },
+      null,
+    ],
+    [
+      'through another VPC endpoint',
+      { hostname: 'inner.example', source: '10.12.5.9', vpcEndpoint: 'vpce-0b' },
+      'NO_MATCH not_allowed',
+    ],
     ['from another source', { hostname: 'inner.example', source: '10.12.5.9' }, 'NO_MATCH not_allowed'],
     ['by a rule that has ended since', { hostname: 'old.example', timeMs: NOW - 2_000 }, null],
     ['when the rule had ended', { hostname: 'old.example', timeMs: NOW - 500 }, 'NO_MATCH not_allowed'],
