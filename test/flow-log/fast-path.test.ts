@@ -111,6 +111,7 @@ test('any decision comes back from either format as it went in', () => {
         seen({
           timeMs: decided.timeMs,
           source: decided.srcIp,
+          vpcEndpoint: absent(decided.vpcEndpoint) ?? undefined,
           destination: absent(decided.dstIp),
           hostname: absent(decided.hostname),
           port: decided.dstPort,

@@ -36,6 +36,7 @@ const event = fc.record({
   flow: anyText,
   detail: fc.option(anyText),
   srcIp: fc.constantFrom('10.0.0.1', '2001:db8::1'),
+  vpcEndpoint: fc.option(anyText),
   dstIp: fc.constantFrom(null, '198.51.100.7', '2001:db8::7'),
   dstPort: fc.integer({ min: 1, max: 65_535 }),
   timeMs: fc.integer({ min: 1_600_000_000_000, max: 4_000_000_000_000 }),
@@ -98,6 +99,7 @@ const json = property(
     const expected = input.events.map(one => ({
       timeMs: one.timeMs,
       source: one.srcIp,
+      vpcEndpoint: asRead(one.vpcEndpoint) ?? undefined,
       destination: one.dstIp,
       hostname: asRead(one.hostname),
       port: one.dstPort,
