@@ -89,6 +89,7 @@ describePlanes('PROXY protocol to upstreams', dataplane => {
     expect(rest).toEqual(hello);
     expect(header).toMatchObject({ version, addresses: from(client, upstream.port) });
     client.finish();
+    await served.end();
     served.finish();
     await client.end();
     const { close } = await daemon.flow(client.port);
