@@ -14,7 +14,7 @@ describePlanes('rules for those who come through a VPC endpoint', dataplane => {
   const scope = new Scope();
   let upstream: Upstream;
   let daemon: TestDaemon;
-  let ports = 50_000;
+  let ports = 1_000;
 
   beforeAll(async () => {
     upstream = await Upstream.listen();
