@@ -30,6 +30,7 @@ export interface GatedFlow extends WireUser {
 
 /** The part of a wire that the gate acts on. */
 export interface GatedWire {
+  readonly client: Client;
   readonly originalDestination: Endpoint | null;
   /** From now on the wire is one of this client, which was going there. */
   speakFor(client: Client, originalDestination: Endpoint | null): void;
@@ -56,10 +57,11 @@ export class HeaderGate implements WireUser {
   readonly #listener: Listener;
   readonly #world: World;
   readonly #exits: GateExits;
+  readonly #peer: Endpoint;
   readonly #acceptedMs: number;
   readonly #deadline: Timer;
   readonly #opening = new OpeningBuffer();
-  /** The header was read and names nobody: a flow, if there will be one, is the peer's own. */
+  /** The header was read and names nobody but the peer: a flow begins with what it says itself. */
   #isRead = false;
   #isOver = false;
   #flow: GatedFlow | null = null;
@@ -69,6 +71,7 @@ export class HeaderGate implements WireUser {
     this.#listener = listener;
     this.#world = world;
     this.#exits = exits;
+    this.#peer = wire.client;
     this.#acceptedMs = world.clock.nowMs;
     this.#deadline = world.timers.after(world.settings.helloTimeoutMs, () => this.#timedOut());
   }
@@ -133,10 +136,10 @@ export class HeaderGate implements WireUser {
       const source = endpointOf(addresses.source);
       const client = vpcEndpointId === null ? source : { ...source, vpcEndpoint: vpcEndpointId };
       this.#wire.speakFor(client, this.#destinationOf(addresses.destination));
-      this.#begin();
-    } else if (this.#opening.length > 0 || this.#wire.originalDestination !== null) {
-      this.#begin();
     }
+    // In version 1 HAProxy's health checks name HAProxy itself.
+    const isOfPeer = this.#wire.client.ip.equals(this.#peer.ip);
+    if (!isOfPeer || this.#opening.length > 0 || this.#wire.originalDestination !== null) this.#begin();
   }
 
   /** Where the client was going, on a transparent listener; null for one of ours, which would be a loop. */

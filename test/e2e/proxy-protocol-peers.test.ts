@@ -94,8 +94,6 @@ frontend accept
 `,
     );
     await startProgram(scope, ports.v1, 'haproxy', ['-db', '-f', config]);
-    // That it listens was found out by a connection.
-    await sending.line(line => line.event === 'close');
     told = await startBetween(scope, ports.accept);
   });
 
