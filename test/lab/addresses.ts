@@ -75,6 +75,7 @@ export const ZONE: Readonly<Record<string, readonly string[]>> = {
   'denied.example': [V4.mirror, V6.mirror],
   'git.example': [V4.git, V6.git],
   'db.example': [V4.database, V6.database],
+  'tenant.example': [V4.mirror, V6.mirror],
   'pg.example': [V4.warehouse, V6.warehouse],
   // As an attacker who owns an allowed name would have it.
   'trap.example': [V4.metadata, V6.metadata],

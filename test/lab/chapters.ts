@@ -1,6 +1,7 @@
 import { FAMILIES, type Family } from './addresses.ts';
 import type { Intercept } from './gateway-config.ts';
 import type { Chapter, Row } from './row.ts';
+import { balancerRows } from './rows/balancer.ts';
 import { loadLocalRow, localRows, ownTrafficRows } from './rows/gateway-itself.ts';
 import { httpRows, tlsRows } from './rows/names.ts';
 import { outageRows, startRow, stopRow, withoutCapabilityRow } from './rows/outage.ts';
@@ -20,6 +21,7 @@ export function chapters(intercept: Intercept): Chapter[] {
     { title: 'PostgreSQL', rows: inBoth(postgresRows) },
     { title: 'What no listener takes', rows: inBoth(pastRows) },
     { title: 'Sources', rows: inBoth(sourceRows) },
+    { title: 'Behind a load balancer', rows: inBoth(balancerRows) },
     { title: "The gateway's own traffic", rows: ownTraffic(intercept) },
     { title: 'Strict', rows: [strictRow, ...inBoth(strictRows), plainRow] },
     { title: 'The daemon stops', rows: outage(intercept) },

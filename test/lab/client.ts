@@ -3,6 +3,7 @@ import type { Namespaces, RunResult } from '../support/namespaces.ts';
 import { postgresPrograms } from '../support/postgres.ts';
 import type { SshFiles } from '../support/ssh.ts';
 import { at, type Family, type Room } from './addresses.ts';
+import { BALANCED_PORT } from './gateway-config.ts';
 import { DATABASE_USER } from './postgres.ts';
 
 export interface ClientOptions {
@@ -41,6 +42,31 @@ export class Client {
   /** curl to `http://host/`. */
   http(host: string, family: Family, route: Route = {}): Promise<string> {
     return this.#curl(host, family, { port: 80, ...route }, 'http');
+  }
+
+  /** curl to `https://host/` by a forward proxy at this address. */
+  async httpsByProxy(host: string, proxy: string, { from }: Route = {}): Promise<string> {
+    const { certificatePath } = this.#options;
+    const options = [
+      ...['--silent', '--show-error', '--max-time', '10', '--cacert', certificatePath],
+      ...(from === undefined ? [] : ['--interface', from]),
+      ...['--proxy', `http://${at(proxy, BALANCED_PORT)}`],
+    ];
+    return served(await this.#run('curl', [...options, '--write-out', '|%{http_code}', `https://${host}/`]));
+  }
+
+  /** The same as a load balancer that says by PROXY protocol that `client` came through a VPC endpoint. */
+  async viaEndpoint(host: string, proxy: string, client: string, endpoint: string): Promise<string> {
+    const { certificatePath, agents } = this.#options;
+    const program = [join(agents, 'via-endpoint.js'), proxy, String(BALANCED_PORT)];
+    const { stdout } = await this.#run(process.execPath, [
+      ...program,
+      client,
+      endpoint,
+      host,
+      certificatePath,
+    ]);
+    return stdout.startsWith('{') ? `200 ${told(stdout)}` : stdout;
   }
 
   /** curl asking for one host after the other over one connection to port 80 of an address. */

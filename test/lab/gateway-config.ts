@@ -4,6 +4,11 @@ import { FAMILIES, type Family, V4 } from './addresses.ts';
 
 export type Intercept = 'redirect' | 'tproxy';
 
+/** The explicit listener behind the load balancer. */
+export const BALANCED_PORT = 3128;
+/** The VPC endpoint through which the tenant comes. */
+export const ENDPOINT = 'vpce-08d2bf15fac5001c9';
+
 /** Reserved for the lab: which TCP ports the gateway takes. */
 export const PORTS = [22, 80, 443, 5432];
 
@@ -24,6 +29,13 @@ export function labConfig(intercept: Intercept, user: number): Readonly<Record<s
         intercept,
         ports: PORTS,
         interfaces: ['build0', 'legacy0'],
+      },
+      {
+        name: 'balanced',
+        kind: 'explicit',
+        address: `[::]:${BALANCED_PORT}`,
+        proxyProtocol: 'require',
+        trusted: both(({ balancer }) => balancer),
       },
     ],
     dns: { servers: [V4.dns] },
@@ -51,10 +63,12 @@ export function labPolicy(): Readonly<Record<string, unknown>> {
       build: { cidrs: both(({ blocks }) => blocks.build) },
       legacy: { cidrs: both(({ blocks }) => blocks.legacy) },
       watched: { cidrs: both(({ blocks }) => blocks.watched), mode: 'observe' },
+      tenant: { vpcEndpoints: [ENDPOINT] },
     },
     rules: [
       { name: 'api', hosts: ['api.example'], ports: [80, 443] },
       { name: 'artifacts', hosts: ['artifacts.example'], from: ['build'] },
+      { name: 'tenant', hosts: ['tenant.example'], from: ['tenant'] },
       { name: 'trap', hosts: ['trap.example'] },
       { name: 'git-ssh', hosts: ['git.example'], ports: [22], protocol: 'tcp' },
       { name: 'database', hosts: ['db.example'], ports: [5432], protocol: 'tcp' },

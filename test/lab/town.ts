@@ -11,6 +11,7 @@ import { Client } from './client.ts';
 import { labDirectory, makeDirectory, markKept, removeFiles, setResolver } from './directory.ts';
 import { type Intercept, labConfig, labPolicy, unitCapabilities } from './gateway-config.ts';
 import { LabDaemon } from './lab-daemon.ts';
+import { balancerObstacle, startBalancer } from './load-balancer.ts';
 import { OutsideWatch } from './outside-watch.ts';
 import { startPostgres } from './postgres.ts';
 import { Program } from './program.ts';
@@ -40,6 +41,8 @@ export class Town {
   readonly build: Client;
   readonly legacy: Client;
   readonly gateway: Client;
+  /** Clients of the load balancer's own network, and that load balancer itself. */
+  readonly tenant: Client;
   /** What the gateway's kernel had before any ruleset. */
   #bare = '';
   readonly #ssh: SshFiles | null;
@@ -69,6 +72,7 @@ export class Town {
     this.build = client('build');
     this.legacy = client('legacy');
     this.gateway = client('gateway');
+    this.tenant = client('balancer');
     this.outside = new OutsideWatch(this.rooms);
     this.daemon = new LabDaemon({
       rooms: this.rooms,
@@ -160,7 +164,7 @@ export class Town {
   async #build(): Promise<void> {
     this.#lay();
     this.outside.start();
-    await Promise.all([this.#startOutside(), this.#startSsh(), this.#startPostgres()]);
+    await Promise.all([this.#startOutside(), this.#startSsh(), this.#startPostgres(), this.#startBalancer()]);
     this.#bare = this.#netfilterState();
     await this.startDaemon();
     await this.loadRuleset();
@@ -227,6 +231,11 @@ export class Town {
     const bin = postgresPrograms();
     if (bin === null) return;
     this.#programs.push(await startPostgres(this.rooms, bin, this.directory, this.#certificate));
+  }
+
+  async #startBalancer(): Promise<void> {
+    if (balancerObstacle() !== null) return;
+    this.#programs.push(await startBalancer(this.rooms, this.directory));
   }
 
   async #start(
