@@ -162,6 +162,7 @@ export class Daemon implements DaemonApi {
     plane.setPolicy(this.#policies.policy);
     this.#tcpNames.inform(plane);
     this.#metrics.readFrom({
+      undecidedFlows: () => plane.undecidedFlows,
       openFlows: () => Object.fromEntries(plane.listening.map(({ name }) => [name, plane.openFlows(name)])),
       bytes: () => plane.bytes(),
       sites: () => this.#discovery.discovery.sites,

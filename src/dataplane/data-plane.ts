@@ -66,6 +66,8 @@ export interface DataPlane {
   /** What the hosts of tcp rules resolve to from now on. */
   setTcpAddresses(addresses: TcpAddresses): void;
   openFlows(listener: string): number;
+  /** Open flows whose hello or request has not come. */
+  readonly undecidedFlows: number;
   bytes(): RelayedBytes;
   /** The listening sockets, for a successor to serve as well; none where they cannot be told. The plane owns them. */
   readonly descriptors: readonly number[];

@@ -10,6 +10,8 @@ import { SummedHistogram } from './summed-histogram.ts';
 export interface MetricSources {
   /** Open flows by listener name. */
   readonly openFlows: () => Readonly<Record<string, number>>;
+  /** Open flows whose hello or request has not come. */
+  readonly undecidedFlows: () => number;
   /** Bytes relayed since the process started: client to upstream, and back. */
   readonly bytes: () => { readonly out: number; readonly in: number };
   readonly sites: () => { readonly size: number; readonly evictions: number };
@@ -283,6 +285,14 @@ export class Metrics {
         for (const [listener, count] of Object.entries(sources().openFlows?.() ?? {})) {
           this.set({ listener }, count);
         }
+      },
+    });
+    new Gauge({
+      name: 'sallyport_undecided_flows',
+      help: 'Flows open now whose hello or request has not come',
+      registers,
+      collect() {
+        this.set(sources().undecidedFlows?.() ?? 0);
       },
     });
     new Counter({

@@ -113,6 +113,7 @@ describePlanes('ten thousand flows', dataplane => {
         resident.push(residentBytes(daemon));
       }
       await until('no flow is open', async () => (await openFlows()) === 0);
+      expect(await daemon.metric('sallyport_undecided_flows')).toBe(0);
       await until(
         `descriptors are back to ${idleDescriptors}`,
         () => descriptors() <= idleDescriptors + SPARE_DESCRIPTORS,

@@ -87,6 +87,7 @@ describePlanes('clients whose opening does not come', dataplane => {
     await Promise.all(slow.map(peer => peer.atLeast(answer.length)));
     // Those that are known do not count, open as they are.
     expect(await isServed(await dial(daemon, SLOW))).toBe(true);
+    expect(await daemon.metric('sallyport_undecided_flows')).toBe(0);
     for (const peer of slow) peer.finish();
     await daemon.collect(line => line.event === 'close', 22);
     const refused = pairRecords(daemon.lines).filter(

@@ -140,6 +140,10 @@ class EpollPlane<R> implements DataPlane {
     this.#main.setTcpAddresses(addresses);
   }
 
+  get undecidedFlows(): number {
+    return this.#counters.allAwaited();
+  }
+
   openFlows(listener: string): number {
     return this.#counters.openFlows(this.listening.findIndex(({ name }) => name === listener));
   }

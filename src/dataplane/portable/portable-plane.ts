@@ -133,6 +133,10 @@ class PortablePlane<R> implements DataPlane {
     this.#tcpAddresses = addresses;
   }
 
+  get undecidedFlows(): number {
+    return this.#counters.allAwaited();
+  }
+
   openFlows(listener: string): number {
     return this.#counters.openFlows(this.#listeners.findIndex(({ name }) => name === listener));
   }
