@@ -7,6 +7,7 @@ const FIRST_BUCKET = 1;
 const SLOTS = 16;
 const ADDRESS_CELLS = 4;
 const UNLOCKED = 0;
+const NONE = -1;
 /** Who locks a bucket to forget a worker; a worker locks with its index and one. */
 const FORGETTING = -1;
 
@@ -53,10 +54,19 @@ export class SourceCounts {
 
   /** The part of one worker, for it alone to use. */
   worker(index: number): WorkerSources {
+    // Every flow comes by here twice: no closures, and no more than one pass over a bucket where it can be.
     return {
-      tryOpen: (source, limit) =>
-        this.#locked(source, index + 1, bucket => this.#tryOpen(bucket, source, limit, index)),
-      close: source => this.#locked(source, index + 1, bucket => this.#close(bucket, source, index)),
+      tryOpen: (source, limit) => {
+        const bucket = this.#lockFor(source, index + 1);
+        const isOpen = this.#tryOpen(bucket, source, limit, index);
+        Atomics.store(this.#cells, bucket, UNLOCKED);
+        return isOpen;
+      },
+      close: source => {
+        const bucket = this.#lockFor(source, index + 1);
+        this.#close(bucket, source, index);
+        Atomics.store(this.#cells, bucket, UNLOCKED);
+      },
     };
   }
 
@@ -72,8 +82,9 @@ export class SourceCounts {
   }
 
   #tryOpen(bucket: number, source: IpAddress, limit: number, worker: number): boolean {
-    const slot = this.#find(bucket, source) ?? this.#claim(bucket, source);
-    if (slot === null || this.#total(slot) >= limit) return false;
+    const known = this.#find(bucket, source);
+    const slot = known === NONE ? this.#claim(bucket, source) : known;
+    if (slot === NONE || this.#total(slot) >= limit) return false;
     const cell = this.#count(slot, worker);
     this.#cells[cell] = (this.#cells[cell] ?? 0) + 1;
     return true;
@@ -81,17 +92,16 @@ export class SourceCounts {
 
   #close(bucket: number, source: IpAddress, worker: number): void {
     const slot = this.#find(bucket, source);
-    if (slot === null) return;
+    if (slot === NONE) return;
     const cell = this.#count(slot, worker);
     this.#cells[cell] = Math.max(0, (this.#cells[cell] ?? 0) - 1);
   }
 
-  #locked<T>(source: IpAddress, locker: number, act: (bucket: number) => T): T {
+  /** The bucket of a source, locked. */
+  #lockFor(source: IpAddress, locker: number): number {
     const bucket = FIRST_BUCKET + (hash(source, this.#cells[SEED] ?? 0) % BUCKETS) * this.#bucketCells;
     this.#lock(bucket, locker);
-    const result = act(bucket);
-    Atomics.store(this.#cells, bucket, UNLOCKED);
-    return result;
+    return bucket;
   }
 
   #lock(bucket: number, locker: number): void {
@@ -99,25 +109,29 @@ export class SourceCounts {
   }
 
   /** The slot that counts `source`, if it has open flows. */
-  #find(bucket: number, source: IpAddress): number | null {
-    return this.#search(
-      bucket,
-      slot => source.words.every((word, i) => this.#cells[slot + i] === (word | 0)) && this.#total(slot) > 0,
-    );
-  }
-
-  #claim(bucket: number, source: IpAddress): number | null {
-    const slot = this.#search(bucket, candidate => this.#total(candidate) === 0);
-    if (slot !== null) this.#cells.set(source.words, slot);
-    return slot;
-  }
-
-  #search(bucket: number, matches: (slot: number) => boolean): number | null {
+  #find(bucket: number, source: IpAddress): number {
+    const cells = this.#cells;
+    const [w0, w1, w2, w3] = source.words;
     for (let i = 0; i < SLOTS; i++) {
       const slot = this.#slot(bucket, i);
-      if (matches(slot)) return slot;
+      const isSame =
+        cells[slot + 3] === (w3 | 0) &&
+        cells[slot + 2] === (w2 | 0) &&
+        cells[slot + 1] === (w1 | 0) &&
+        cells[slot] === (w0 | 0);
+      if (isSame && this.#total(slot) > 0) return slot;
     }
-    return null;
+    return NONE;
+  }
+
+  #claim(bucket: number, source: IpAddress): number {
+    for (let i = 0; i < SLOTS; i++) {
+      const slot = this.#slot(bucket, i);
+      if (this.#total(slot) > 0) continue;
+      this.#cells.set(source.words, slot);
+      return slot;
+    }
+    return NONE;
   }
 
   /** Open flows over all workers. */
