@@ -91,11 +91,13 @@ describePlanes('when descriptors run out', dataplane => {
     async () => {
       const daemon = await start(6);
       await hog(daemon, open => open >= LIMIT - 8);
-      const first = isServed(daemon);
+      // Several, silent ones: the first may get a low number that happens to be free.
+      const silent = await Promise.all(Array.from({ length: 4 }, () => Peer.dial(daemon.port('tls'))));
       await daemon.line(line => line.event === 'accept_paused');
-      const second = isServed(daemon);
+      const late = isServed(daemon);
       await hog(daemon, open => open < LIMIT / 2);
-      expect(await Promise.all([first, second])).toEqual([true, true]);
+      expect(await late).toBe(true);
+      for (const peer of silent) peer.reset();
       expect(await daemon.metric('sallyport_limit_rejections_total', '{limit="descriptors"}')).toBe(0);
     },
   );
