@@ -14,7 +14,9 @@ export class Reach<A extends Attempt> {
   readonly #world: World;
   readonly #record: FlowRecorder;
   #upstream: A | null = null;
-  #stop: () => void = () => {};
+  /** Under way. Held as an object: functions that stop it would tie flows to one another for the garbage collector. */
+  #dial: Dial<A> | null = null;
+  #stopAsking: (() => void) | null = null;
   /** The upstream was told whom the flow is from, where it is to be told. */
   #isTold = false;
 
@@ -39,14 +41,14 @@ export class Reach<A extends Attempt> {
     const { timers, settings } = this.#world;
     const isFirst = sendsFirst || this.#listener.sendProxyProtocol !== undefined;
     this.#record.dialing();
-    const dial = new Dial<A>({
+    this.#dial = new Dial<A>({
       addresses,
       port: this.#record.dstPort,
       connect: (ip, port, settle) => this.#wire.connect(ip, port, settle, isFirst),
       timers,
       timeoutMs: settings.dialTimeoutMs,
       done: outcome => {
-        this.#stop = () => {};
+        this.#dial = null;
         if (!outcome.ok) return done(outcome.failure);
         this.#upstream = outcome.attempt;
         this.#isTold = false;
@@ -54,22 +56,21 @@ export class Reach<A extends Attempt> {
         done(null);
       },
     });
-    this.#stop = () => dial.cancel();
   }
 
   /** Asks the connected upstream: see `Wire.ask`. Null also when no answer comes within the time of a dial. */
   ask(request: Uint8Array, answered: (answer: Uint8Array | null) => void): void {
     const { timers, settings } = this.#world;
     const deadline = timers.after(settings.dialTimeoutMs, () => {
-      this.#stop();
+      this.#stopAsking?.();
       answered(null);
     });
     const stop = this.#wire.ask(this.#connected, this.firstBytes(request), answer => {
-      this.#stop();
+      this.#stopAsking?.();
       answered(answer);
     });
-    this.#stop = () => {
-      this.#stop = () => {};
+    this.#stopAsking = () => {
+      this.#stopAsking = null;
       deadline.cancel();
       stop();
     };
@@ -95,8 +96,9 @@ export class Reach<A extends Attempt> {
 
   /** Ends what is connected or under way; nothing is called any more. */
   abort(): void {
-    this.#stop();
-    this.#stop = () => {};
+    this.#dial?.cancel();
+    this.#dial = null;
+    this.#stopAsking?.();
     this.#upstream?.abort();
     this.#upstream = null;
   }
