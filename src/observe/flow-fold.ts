@@ -26,7 +26,8 @@ interface HeldClose {
  * Stands before the log, so that a flood cannot drown it: identical decisions (same source, destination, port and
  * outcome) are said once, then counted, then said again with the count once a window; over all threads. A flow whose
  * decision was held back has its close folded in the same way, with the bytes of all. Refused flows that differ are said
- * each by itself as long as their source has a share left. Nothing is left unsaid for longer than a window.
+ * each by itself as long as their source has a share left. Nothing is left unsaid for longer than a window, of a source
+ * that floods two.
  */
 export class FlowFold {
   readonly #lines: FlowLines;

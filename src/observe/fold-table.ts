@@ -68,9 +68,9 @@ export class FoldTable {
     return Atomics.load(this.#words, slot + SPENT);
   }
 
-  /** Spends one more; returns how many were before. */
-  spend(slot: number): number {
-    return Atomics.add(this.#words, slot + SPENT, 1);
+  /** Spends some more; returns how many were spent before. */
+  spend(slot: number, lines = 1): number {
+    return Atomics.add(this.#words, slot + SPENT, lines);
   }
 
   /** Counts some that were not said. */

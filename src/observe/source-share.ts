@@ -1,7 +1,10 @@
 import type { DecisionEvent, FlowIdentity } from '../dataplane/events.ts';
 import { FoldTable } from './fold-table.ts';
 
-/** Lines of their own that the refused flows of a source get in a window: more than a client at work fills, and no flood. */
+/**
+ * Lines of their own that the refused flows of a source get in a window: more than a client at work fills, and no flood.
+ * After a window in which more than as many again went without, the source gets none.
+ */
 const LINES = 500;
 /** Stands in records in which several names are counted. */
 const SEVERAL = 'several-names';
@@ -37,6 +40,7 @@ export class SourceShare {
     const slot = this.#slotOf(event.srcIp, timeMs);
     const before = this.#table.open(slot, timeMs) ?? 0;
     if (before > 0) this.#sayFor(event, before);
+    if (before > LINES) this.#table.spend(slot, LINES);
     return this.#table.spent(slot) < LINES;
   }
 
@@ -60,6 +64,7 @@ export class SourceShare {
       this.#counted.delete(source);
       // Zero: another thread has said it for all.
       if (count > 0) this.#sayFor(event, count);
+      if (count > LINES) this.#table.spend(slot, LINES);
     }
   }
 
