@@ -86,19 +86,18 @@ describePlanes('when descriptors run out', dataplane => {
     },
   );
 
-  it.skipIf(process.platform !== 'linux' || dataplane === 'portable')(
-    'all but a few, clients wait until there are more',
-    async () => {
-      const daemon = await start(6);
-      await hog(daemon, open => open >= LIMIT - 8);
-      // Several, silent ones: the first may get a low number that happens to be free.
-      const silent = await Promise.all(Array.from({ length: 4 }, () => Peer.dial(daemon.port('tls'))));
-      await daemon.line(line => line.event === 'accept_paused');
-      const late = isServed(daemon);
-      await hog(daemon, open => open < LIMIT / 2);
-      expect(await late).toBe(true);
-      for (const peer of silent) peer.reset();
-      expect(await daemon.metric('sallyport_limit_rejections_total', '{limit="descriptors"}')).toBe(0);
-    },
-  );
+  // The portable data plane cannot let clients wait.
+  if (dataplane === 'portable') return;
+  it.skipIf(process.platform !== 'linux')('all but a few, clients wait until there are more', async () => {
+    const daemon = await start(6);
+    await hog(daemon, open => open >= LIMIT - 8);
+    // Several, silent ones: the first may get a low number that happens to be free.
+    const silent = await Promise.all(Array.from({ length: 4 }, () => Peer.dial(daemon.port('tls'))));
+    await daemon.line(line => line.event === 'accept_paused');
+    const late = isServed(daemon);
+    await hog(daemon, open => open < LIMIT / 2);
+    expect(await late).toBe(true);
+    for (const peer of silent) peer.reset();
+    expect(await daemon.metric('sallyport_limit_rejections_total', '{limit="descriptors"}')).toBe(0);
+  });
 });
