@@ -267,7 +267,9 @@ describe('a policy that was refused and put back', () => {
       watchDirectories,
     });
     for (const text of ['bad', 'good', 'good', 'bad']) {
-      await writeFile(path, text);
+      // In one go: a look that is still under way must not find half a file.
+      await writeFile(join(directory, 'new'), text);
+      await rename(join(directory, 'new'), path);
       await look();
       await look();
     }

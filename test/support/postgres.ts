@@ -79,6 +79,8 @@ export class PostgresCluster {
     cpSync(join(this.#directory, 'template'), data, { recursive: true });
     const bin = postgresPrograms() ?? '';
     execFileSync('chown', ['-R', '--reference', join(this.#directory, 'template'), data]);
+    // Node 24 does not copy the mode of a directory, and PostgreSQL insists on it.
+    chmodSync(data, 0o700);
     const settings = {
       listen_addresses: addresses.join(','),
       port,
