@@ -4,7 +4,7 @@ import type { DialFailure } from '../events.ts';
 import * as c from './libc.ts';
 import type { EventLoop } from './loop.ts';
 import { adopt, type Socket, type SocketOwner, WOULD_BLOCK } from './socket.ts';
-import { acknowledgeWithData, bindAs, encodeSocketAddress, setNoDelay, socketError } from './sockets.ts';
+import { acknowledgeWithData, encodeSocketAddress, openSocket, setNoDelay, socketError } from './sockets.ts';
 
 /** See `Wire.ask`: two tell one byte from more. */
 const ANSWER_BYTES = 2;
@@ -32,15 +32,8 @@ export class ConnectAttempt implements Attempt, SocketOwner {
     this.#loop = loop;
     this.#settle = settle;
     const { libc } = loop.ffi;
-    const family = ip.family === 4 ? c.AF_INET : c.AF_INET6;
-    const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
+    const fd = openSocket(libc, ip, from);
     if (fd < 0) {
-      this.socket = null;
-      loop.soon(() => this.#finish('other'));
-      return;
-    }
-    if (from !== null && (from.family !== ip.family || !bindAs(libc, fd, from))) {
-      libc.close(fd);
       this.socket = null;
       loop.soon(() => this.#finish('other'));
       return;

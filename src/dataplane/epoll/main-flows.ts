@@ -18,7 +18,7 @@ import type { WorkerSources } from '../source-counts.ts';
 import { nodeTimers } from '../timers.ts';
 import type { Libc } from './libc.ts';
 import { clientOf, endpointOf, type PlainConnection } from './messages.ts';
-import { openSocketAs } from './sockets.ts';
+import { openSocket } from './sockets.ts';
 
 export interface MainFlowsOptions<R> extends DataPlaneOptions {
   readonly reporter: FlowReporter<R>;
@@ -142,7 +142,7 @@ export class MainFlows<R> {
     if (listener.kind !== 'transparent' || !listener.keepsSource) {
       return (ip, port, settle) => new NodeAttempt(ip, port, settle);
     }
-    return (ip, port, settle) => new NodeAttempt(ip, port, settle, openSocketAs(this.#libc, client.ip, ip));
+    return (ip, port, settle) => new NodeAttempt(ip, port, settle, openSocket(this.#libc, ip, client.ip));
   }
 
   /** Null, and the descriptor closed, when Node takes it for no socket. */

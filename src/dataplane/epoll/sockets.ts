@@ -97,12 +97,11 @@ function openBound(
   port: number,
   { transparent, shared }: { transparent: boolean; shared: boolean },
 ): number {
-  const family = ip.family === 4 ? c.AF_INET : c.AF_INET6;
-  const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
+  const fd = openStream(libc, ip);
   if (fd < 0) throw new c.SystemCallError('socket', libc.errno());
   setOption(libc, fd, c.SOL_SOCKET, c.SO_REUSEADDR, ON);
   if (shared) setOption(libc, fd, c.SOL_SOCKET, c.SO_REUSEPORT, ON);
-  if (family === c.AF_INET6) setOption(libc, fd, c.SOL_IPV6, c.IPV6_V6ONLY, OFF);
+  if (ip.family === 6) setOption(libc, fd, c.SOL_IPV6, c.IPV6_V6ONLY, OFF);
   if (transparent && !setTransparent(libc, fd, ip.family)) {
     throw closedAfter(libc, fd, 'setsockopt IP_TRANSPARENT');
   }
@@ -117,7 +116,7 @@ function prepareListener(libc: Libc, fd: number): void {
 }
 
 /** The error of the call that has just failed; the socket is closed. */
-function closedAfter(libc: Libc, fd: number, call: string): c.SystemCallError {
+export function closedAfter(libc: Libc, fd: number, call: string): c.SystemCallError {
   const error = new c.SystemCallError(call, libc.errno());
   libc.close(fd);
   return error;
@@ -174,7 +173,7 @@ export function resetOnClose(libc: Libc, fd: number): void {
  * Gives a socket that is going to connect an address of somebody else's, on a port that the kernel picks. Needs
  * CAP_NET_RAW or CAP_NET_ADMIN, and routes that lead the answers back here. False when the kernel refuses.
  */
-export function bindAs(libc: Libc, fd: number, ip: IpAddress): boolean {
+function bindAs(libc: Libc, fd: number, ip: IpAddress): boolean {
   const address = Buffer.alloc(SOCKADDR_IN6_BYTES);
   setOption(libc, fd, c.SOL_IP, c.IP_BIND_ADDRESS_NO_PORT, ON);
   return (
@@ -189,16 +188,20 @@ function isTransparent(libc: Libc, fd: number, family: 4 | 6): boolean {
 }
 
 /**
- * A socket that is to connect to `ip` from `source`, which is somebody else's address: see `bindAs`. -1 when there is none
- * to be had.
+ * A socket that is to connect to `ip`: from `source`, which is somebody else's address (see `bindAs`), or from one of our
+ * own where that is null. Negative when there is none to be had.
  */
-export function openSocketAs(libc: Libc, source: IpAddress, ip: IpAddress): number {
-  if (source.family !== ip.family) return -1;
-  const family = ip.family === 4 ? c.AF_INET : c.AF_INET6;
-  const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
-  if (fd < 0 || bindAs(libc, fd, source)) return fd;
+export function openSocket(libc: Libc, ip: IpAddress, source: IpAddress | null): number {
+  if (source !== null && source.family !== ip.family) return -1;
+  const fd = openStream(libc, ip);
+  if (fd < 0 || source === null || bindAs(libc, fd, source)) return fd;
   libc.close(fd);
   return -1;
+}
+
+function openStream(libc: Libc, { family }: IpAddress): number {
+  const domain = family === 4 ? c.AF_INET : c.AF_INET6;
+  return libc.socket(domain, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
 }
 
 /** False when the kernel refuses. An IPv6 socket may serve IPv4 as well, hence both levels there. */

@@ -1,5 +1,6 @@
 import type { Libc, PinnedBuffer } from './libc.ts';
 import * as c from './libc.ts';
+import { closedAfter } from './sockets.ts';
 
 const FAMILY_BYTES = 2;
 /** `sun_path` of `struct sockaddr_un`. */
@@ -29,9 +30,7 @@ export function connectUnix(libc: Libc, path: string, type: number, room: Pinned
   const fd = libc.socket(c.AF_UNIX, type | c.SOCK_CLOEXEC | c.SOCK_NONBLOCK, 0);
   if (fd < 0) throw new c.SystemCallError('socket', libc.errno());
   if (libc.connect(fd, room.address, length) === 0) return fd;
-  const error = new c.SystemCallError('connect', libc.errno());
-  libc.close(fd);
-  throw error;
+  throw closedAfter(libc, fd, 'connect');
 }
 
 /** Opens a listening socket under an abstract name that the kernel picks, which this network namespace alone knows. */
@@ -46,9 +45,7 @@ export function listenUnix(libc: Libc, type: number): { readonly fd: number; rea
     libc.listen(fd, 1) < 0 ||
     libc.getsockname(fd, address, length) < 0
   ) {
-    const error = new c.SystemCallError('listen', libc.errno());
-    libc.close(fd);
-    throw error;
+    throw closedAfter(libc, fd, 'listen');
   }
   return { fd, path: `@${address.toString('latin1', FAMILY_BYTES + 1, length[0])}` };
 }
