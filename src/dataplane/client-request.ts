@@ -1,6 +1,6 @@
 import { IpAddress } from '../policy/address.ts';
 import { type Hostname, parseHostname } from '../policy/hostname.ts';
-import type { Reason } from '../policy/reason.ts';
+import { isLimit, type Reason } from '../policy/reason.ts';
 import { parseConnect } from '../sniff/connect.ts';
 import {
   DEFAULT_HEAD_LIMITS,
@@ -193,13 +193,8 @@ function socksReply(reason: Reason): Socks5Reply {
       return 'host-unreachable';
     case 'malformed_request':
     case 'hello_timeout':
-    case 'flow_limit':
-    case 'source_limit':
-    case 'undecided_source_limit':
-    case 'undecided_limit':
-    case 'dns_limit':
       return 'general-failure';
     default:
-      return 'not-allowed';
+      return isLimit(reason) ? 'general-failure' : 'not-allowed';
   }
 }

@@ -1,4 +1,4 @@
-import { REASONS, type Reason } from '../policy/reason.ts';
+import { isLimit, REASONS, type Reason } from '../policy/reason.ts';
 import { postgresError } from '../sniff/postgres.ts';
 
 /** RFC 8446 §6: alert descriptions. */
@@ -20,14 +20,8 @@ function alertDescription(reason: Reason): number {
     case 'no_hostname':
     case 'unresolvable':
       return UNRECOGNIZED_NAME;
-    case 'flow_limit':
-    case 'source_limit':
-    case 'undecided_source_limit':
-    case 'undecided_limit':
-    case 'dns_limit':
-      return INTERNAL_ERROR;
     default:
-      return ACCESS_DENIED;
+      return isLimit(reason) ? INTERNAL_ERROR : ACCESS_DENIED;
   }
 }
 
@@ -64,15 +58,11 @@ export function httpStatus(reason: Reason): { status: string; error: string } {
       return { status: '431 Request Header Fields Too Large', error: 'http_request_error' };
     case 'unresolvable':
       return { status: '502 Bad Gateway', error: 'dns_error' };
-    case 'flow_limit':
-    case 'source_limit':
-    case 'undecided_source_limit':
-    case 'undecided_limit':
-    case 'dns_limit':
-      return { status: '503 Service Unavailable', error: 'connection_limit_reached' };
     case 'destination_forbidden':
       return { status: '403 Forbidden', error: 'destination_ip_prohibited' };
     default:
-      return { status: '403 Forbidden', error: 'http_request_denied' };
+      return isLimit(reason)
+        ? { status: '503 Service Unavailable', error: 'connection_limit_reached' }
+        : { status: '403 Forbidden', error: 'http_request_denied' };
   }
 }

@@ -3,6 +3,7 @@ import type { Action, Decision, EchMode, Mode, Ruling, State } from '../policy/d
 import type { Hostname } from '../policy/hostname.ts';
 import type { KnownAddresses, Policy, TcpQuery, TcpRuling } from '../policy/policy.ts';
 import type { Reason } from '../policy/reason.ts';
+import type { ResolveFailure } from '../resolve/resolver.ts';
 import type { Clock } from './clock.ts';
 import type { Client } from './wire.ts';
 
@@ -143,6 +144,12 @@ export class Judgement {
   /** Notes why nothing comes of the flow although no guard spoke: what the rules said of it stays. */
   giveUp(reason: Reason): void {
     this.#objection = { reason, state: this.#ruling?.state ?? 'NO_MATCH' };
+  }
+
+  /** Notes that there are no addresses for the name. */
+  unresolved(failure: ResolveFailure): void {
+    if (failure === 'limited') this.forbid('dns_limit', 'DENIED');
+    else this.giveUp('unresolvable');
   }
 
   decision(action: Action): Decision {

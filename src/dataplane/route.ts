@@ -43,8 +43,7 @@ export function findRoute(
       compare(options, resolution.addresses);
       return found(guarded(options, resolution.addresses));
     }
-    if (resolution.failure === 'limited') judgement.forbid('dns_limit', 'DENIED');
-    else judgement.giveUp('unresolvable');
+    judgement.unresolved(resolution.failure);
     found(null);
   };
   world.resolver.resolve(record.hostname, resolved, record.client.ip);

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { DialFailure } from '../dataplane/events.ts';
 import type { Mode } from '../policy/decision.ts';
-import type { Reason } from '../policy/reason.ts';
+import { isLimit, type LimitReason } from '../policy/reason.ts';
 import { DIAL_BUCKETS, FLOW_BUCKETS, SNIFF_BUCKETS } from './buckets.ts';
 import type { Tally } from './flow-tally.ts';
 import { SummedHistogram } from './summed-histogram.ts';
@@ -65,7 +65,7 @@ const LIMITS = [
   'descriptors',
 ] as const;
 /** The limits that show in decisions, and are counted from them. */
-const LIMIT_OF: Partial<Record<Reason, Limit>> = {
+const LIMIT_OF: Record<LimitReason, Limit> = {
   flow_limit: 'flows',
   source_limit: 'flowsPerSource',
   undecided_limit: 'undecided',
@@ -219,7 +219,7 @@ export class Metrics {
   add(tally: Tally): void {
     for (const { listener, protocol, action, reason, flows } of tally.decisions) {
       this.#flows.inc({ listener, protocol, action, reason: reason ?? 'none' }, flows);
-      const limit = reason === null ? undefined : LIMIT_OF[reason];
+      const limit = reason === null || !isLimit(reason) ? undefined : LIMIT_OF[reason];
       if (limit !== undefined) this.limitReached(limit, flows);
     }
     for (const { rule, hits } of tally.rules) this.#ruleHits.inc({ rule: this.#ruleLabel(rule) }, hits);

@@ -1,7 +1,7 @@
 import { IpAddress } from '../policy/address.ts';
 import { parseHostname } from '../policy/hostname.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { Reason } from '../policy/reason.ts';
+import { LIMIT_REASONS, type Reason } from '../policy/reason.ts';
 import { TcpAddresses } from '../policy/tcp-addresses.ts';
 import type { SiteCount } from './flow-tally.ts';
 import { flowsOf } from './site-query.ts';
@@ -17,11 +17,7 @@ const EITHER_MODE = [
   'client_closed',
   'drained',
   'unresolvable',
-  'source_limit',
-  'flow_limit',
-  'undecided_source_limit',
-  'undecided_limit',
-  'dns_limit',
+  ...LIMIT_REASONS,
 ] as const satisfies readonly Reason[];
 /** What speaks against a flow whatever the rules say. */
 const GUARDS = [

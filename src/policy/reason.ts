@@ -34,3 +34,18 @@ export const REASONS = {
 } as const;
 
 export type Reason = keyof typeof REASONS;
+
+/** The reasons that say that something has run out, not that a flow was wrong. */
+export const LIMIT_REASONS = [
+  'source_limit',
+  'flow_limit',
+  'undecided_source_limit',
+  'undecided_limit',
+  'dns_limit',
+] as const satisfies readonly Reason[];
+
+export type LimitReason = (typeof LIMIT_REASONS)[number];
+
+export function isLimit(reason: Reason): reason is LimitReason {
+  return LIMIT_REASONS.some(limit => limit === reason);
+}

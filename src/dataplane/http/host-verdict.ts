@@ -59,8 +59,7 @@ export class HostJudge {
     if (hostname === null) return this.#denied();
     const resolution = await this.#resolve(hostname);
     if (resolution.ok) return this.#guard(resolution.addresses);
-    if (resolution.failure === 'limited') this.#judgement.forbid('dns_limit', 'DENIED');
-    else this.#judgement.giveUp('unresolvable');
+    this.#judgement.unresolved(resolution.failure);
     return this.#denied();
   }
 
