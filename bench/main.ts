@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UsageError } from './arguments.ts';
 import { allotCores, pinSelf } from './cores.ts';
 import { describeBuild, describeMachine } from './measure/machine.ts';
-import { type BenchOptions, HELP, readOptions, UsageError } from './options.ts';
+import { type BenchOptions, HELP, readOptions } from './options.ts';
 import { PARTS } from './parts.ts';
 import { saveResults } from './report/results.ts';
 import { formatSection, type Section } from './report/section.ts';

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { countArgument, readArguments, UsageError } from './arguments.ts';
 import { PARTS } from './parts.ts';
 import type { Extent } from './stage.ts';
 
@@ -8,9 +8,6 @@ export interface BenchOptions {
   readonly save: boolean;
   readonly help: boolean;
 }
-
-/** Wrong arguments; the message says what would be right. */
-export class UsageError extends Error {}
 
 export const HELP = `Usage: npm run bench -- [--quick] [--only PART,…] [--proxies TEXT,…] [--rounds N] [--rate N] [--save]
 
@@ -38,8 +35,8 @@ export function readOptions(argv: readonly string[]): BenchOptions {
   return {
     extent: {
       isQuick: values.quick,
-      rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : count('--rounds', values.rounds),
-      rate: values.rate === undefined ? null : count('--rate', values.rate),
+      rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : countArgument('--rounds', values.rounds),
+      rate: values.rate === undefined ? null : countArgument('--rate', values.rate),
       proxies: list(values.proxies),
     },
     parts: parts.length > 0 ? parts : names,
@@ -49,22 +46,18 @@ export function readOptions(argv: readonly string[]): BenchOptions {
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        quick: { type: 'boolean', default: false },
-        only: { type: 'string' },
-        proxies: { type: 'string' },
-        rounds: { type: 'string' },
-        rate: { type: 'string' },
-        save: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
+  return readArguments({
+    args: [...argv],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      proxies: { type: 'string' },
+      rounds: { type: 'string' },
+      rate: { type: 'string' },
+      save: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  }).values;
 }
 
 function list(text = ''): string[] {
@@ -72,11 +65,4 @@ function list(text = ''): string[] {
     .split(',')
     .map(part => part.trim())
     .filter(Boolean);
-}
-
-function count(flag: string, text: string): number {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1)
-    throw new UsageError(`${flag} takes a whole number from 1 on`);
-  return number;
 }

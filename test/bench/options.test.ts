@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readOptions, UsageError } from '../../bench/options.ts';
+import { UsageError } from '../../bench/arguments.ts';
+import { readOptions } from '../../bench/options.ts';
 import { PARTS } from '../../bench/parts.ts';
 
 describe('the arguments of the bench', () => {

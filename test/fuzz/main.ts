@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { type FuzzOptions, helpText, readOptions, UsageError } from './options.ts';
+import { UsageError } from '../../bench/arguments.ts';
+import { type FuzzOptions, helpText, readOptions } from './options.ts';
 import { readRegressions } from './regressions.ts';
 import { replayRows } from './replay.ts';
 import { type FuzzReport, toMarkdown } from './report.ts';

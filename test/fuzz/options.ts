@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { parseArgs } from 'node:util';
+import { readArguments, UsageError } from '../../bench/arguments.ts';
 import type { Extent } from './run-target.ts';
 import type { Target } from './target.ts';
 
@@ -12,9 +12,6 @@ export interface FuzzOptions {
   readonly replay: string | null;
   readonly help: boolean;
 }
-
-/** Wrong arguments; the message says what would be right. */
-export class UsageError extends Error {}
 
 const DEFAULT_SECONDS = 60;
 
@@ -74,22 +71,18 @@ export function readOptions(argv: readonly string[], targets: readonly Target[])
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        seconds: { type: 'string' },
-        runs: { type: 'string' },
-        seed: { type: 'string' },
-        report: { type: 'string' },
-        replay: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
+  return readArguments({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      seconds: { type: 'string' },
+      runs: { type: 'string' },
+      seed: { type: 'string' },
+      report: { type: 'string' },
+      replay: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
 }
 
 function count(flag: string, text: string, least: number): number {

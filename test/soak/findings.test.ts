@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { UsageError } from '../../bench/arguments.ts';
 import { compareFlows } from './compare.ts';
 import { LIVES } from './lives.ts';
 import { memoryTrend } from './memory.ts';
-import { readOptions, UsageError } from './options.ts';
+import { readOptions } from './options.ts';
 import { RecordReader } from './records.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-records-'));

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { HELP, readOptions, UsageError } from './options.ts';
+import { UsageError } from '../../bench/arguments.ts';
+import { HELP, readOptions } from './options.ts';
 import { reportOf, summaryOf } from './report.ts';
 import { soak } from './soak.ts';
 

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { countArgument, readArguments, UsageError } from '../../bench/arguments.ts';
 
 export interface SoakOptions {
   readonly flows: number;
@@ -11,9 +11,6 @@ export interface SoakOptions {
   readonly report: string | null;
   readonly help: boolean;
 }
-
-/** Wrong arguments; the message says what would be right. */
-export class UsageError extends Error {}
 
 export const HELP = `Usage: npm run soak -- [--flows N] [--seconds N] [--seed N] [--dataplane KIND] [--width N] [--report FILE]
 
@@ -42,38 +39,27 @@ export function readOptions(argv: readonly string[]): SoakOptions {
     throw new UsageError(`--dataplane takes epoll or portable, not ${dataplane}`);
   }
   return {
-    flows: count('--flows', values.flows),
-    seconds: values.seconds === undefined ? null : count('--seconds', values.seconds),
-    seed: count('--seed', values.seed),
+    flows: countArgument('--flows', values.flows),
+    seconds: values.seconds === undefined ? null : countArgument('--seconds', values.seconds),
+    seed: countArgument('--seed', values.seed),
     dataplane,
-    width: count('--width', values.width),
+    width: countArgument('--width', values.width),
     report: values.report ?? null,
     help: values.help,
   };
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        flows: { type: 'string', default: '100000' },
-        seconds: { type: 'string' },
-        seed: { type: 'string', default: '1' },
-        dataplane: { type: 'string', default: 'epoll' },
-        width: { type: 'string', default: '64' },
-        report: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
-}
-
-function count(flag: string, text: string): number {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1)
-    throw new UsageError(`${flag} takes a whole number from 1 on`);
-  return number;
+  return readArguments({
+    args: [...argv],
+    options: {
+      flows: { type: 'string', default: '100000' },
+      seconds: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      dataplane: { type: 'string', default: 'epoll' },
+      width: { type: 'string', default: '64' },
+      report: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  }).values;
 }
