@@ -3,8 +3,6 @@ import fc from 'fast-check';
 import { parse as parseDomain } from 'tldts';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { commentAfter, commentBefore, commentOnRule } from '../../src/cli/suggest-comments.ts';
-import { suggestionYaml } from '../../src/cli/suggest-yaml.ts';
 import { loadPolicy } from '../../src/config/load.ts';
 import { loadShippedPresets } from '../../src/config/presets.ts';
 import { IpAddress } from '../../src/policy/address.ts';
@@ -14,10 +12,9 @@ import { Policy } from '../../src/policy/policy.ts';
 import { expandPreset, type PresetCatalogue } from '../../src/policy/presets.ts';
 import { s3Hosts } from '../../src/policy/s3.ts';
 import type { SeenFlow } from '../../src/policy/seen-flow.ts';
-import { suggestPolicy } from '../../src/policy/suggest.ts';
 import { seen, written } from '../flow-log/support.ts';
 import { decision } from '../observe/support.ts';
-import { sitesOf } from '../policy/suggest-support.ts';
+import { type SuggestedOptions, suggestFor } from '../support/suggest-for.ts';
 import { fileWith, sallyport } from './support.ts';
 
 const PARENTS = [
@@ -175,32 +172,14 @@ function manyFlows(): SeenFlow[] {
   });
 }
 
-interface Case {
-  readonly presets: PresetCatalogue;
-  readonly exact: boolean;
-  readonly bySource: boolean;
-  readonly minSiblings: number;
+interface Case extends SuggestedOptions {
   /** To write the policy to. */
   readonly file: string;
 }
 
-async function check(
-  flows: readonly SeenFlow[],
-  { presets, exact, bySource, minSiblings, file }: Case,
-): Promise<void> {
-  const sites = sitesOf(flows, { sourcePrefix: bySource ? { v4: 24, v6: 128 } : null });
-  const suggestion = suggestPolicy(sites, {
-    mode: 'enforce',
-    exact,
-    minSiblings,
-    presets,
-    existing: null,
-  });
-  const yaml = suggestionYaml(suggestion, {
-    before: commentBefore(sites, { hasLogs: true, existing: null }),
-    beforeRule: commentOnRule,
-    after: commentAfter(sites),
-  });
+async function check(flows: readonly SeenFlow[], { file, ...options }: Case): Promise<void> {
+  const { presets, exact, minSiblings } = options;
+  const { suggestion, yaml } = suggestFor(flows, options);
   writeFileSync(file, yaml);
   const load = await loadPolicy(file, NOW);
   if (!load.ok) throw new Error(`${JSON.stringify(load.diagnostics)}\n${yaml}`);

@@ -86,16 +86,25 @@ function asRead(text: string | null): string | null {
 
 const events = fc.array(event, { minLength: 1, maxLength: 6 });
 
+/** Writes events, a line each of nothing but printable ASCII, and reads them back. */
+function writtenAndRead(
+  format: Parameters<typeof write>[0],
+  { events, pieceLengths }: { events: Parameters<typeof write>[1]; pieceLengths: readonly number[] },
+): SeenFlow[] {
+  const log = write(format, events);
+  const text = log.toString('latin1');
+  assert.match(text, /^[ -~\n]*$/);
+  assert.equal(text.split('\n').length, events.length + 1);
+  const { flows, summary } = read(log, pieceLengths);
+  assert.equal(summary.broken, 0);
+  return flows;
+}
+
 const json = property(
   'a decision that is written as JSON is read back as it was, and forges no other',
   fc.record({ events, pieceLengths }),
   input => {
-    const log = write('json', input.events);
-    const text = log.toString('latin1');
-    assert.match(text, /^[ -~\n]*$/);
-    assert.equal(text.split('\n').length, input.events.length + 1);
-    const { flows, summary } = read(log, input.pieceLengths);
-    assert.equal(summary.broken, 0);
+    const flows = writtenAndRead('json', input);
     const expected = input.events.map(one => ({
       timeMs: one.timeMs,
       source: one.srcIp,
@@ -122,12 +131,7 @@ const plain = property(
   'a decision that is written as text is read back as it was, and forges no other',
   fc.record({ events, pieceLengths }),
   input => {
-    const log = write('text', input.events);
-    const text = log.toString('latin1');
-    assert.match(text, /^[ -~\n]*$/);
-    assert.equal(text.split('\n').length, input.events.length + 1);
-    const { flows, summary } = read(log, input.pieceLengths);
-    assert.equal(summary.broken, 0);
+    const flows = writtenAndRead('text', input);
     const expected = input.events.map(one => ({
       source: one.srcIp,
       destination: one.dstIp,

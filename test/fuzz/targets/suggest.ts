@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { commentAfter, commentBefore, commentOnRule } from '../../../src/cli/suggest-comments.ts';
-import { suggestionYaml } from '../../../src/cli/suggest-yaml.ts';
 import { formatDiagnostic } from '../../../src/config/diagnostics.ts';
 import { parsePolicyText } from '../../../src/config/load.ts';
 import { loadShippedPresets } from '../../../src/config/presets.ts';
@@ -9,9 +7,8 @@ import { IpAddress } from '../../../src/policy/address.ts';
 import { compilePolicy } from '../../../src/policy/compile.ts';
 import { parseHostname } from '../../../src/policy/hostname.ts';
 import { Policy } from '../../../src/policy/policy.ts';
-import { suggestPolicy } from '../../../src/policy/suggest.ts';
 import { seen } from '../../flow-log/support.ts';
-import { sitesOf } from '../../policy/suggest-support.ts';
+import { suggestFor } from '../../support/suggest-for.ts';
 import { names } from '../inputs/names.ts';
 import { property } from '../property.ts';
 import type { Target } from '../target.ts';
@@ -64,21 +61,8 @@ export const suggest: Target = {
     if (!shipped.ok) throw new Error(shipped.diagnostics.map(formatDiagnostic).join('\n'));
     const { presets } = shipped;
     const covers = property('a suggested policy loads and allows what was seen', inputs, async input => {
-      const { exact, minSiblings } = input;
       const flows = input.flows.map(fields => seen({ ...fields, state: 'NO_MATCH' }));
-      const sites = sitesOf(flows, { sourcePrefix: input.bySource ? { v4: 24, v6: 128 } : null });
-      const suggestion = suggestPolicy(sites, {
-        mode: 'enforce',
-        exact,
-        minSiblings,
-        presets,
-        existing: null,
-      });
-      const yaml = suggestionYaml(suggestion, {
-        before: commentBefore(sites, { hasLogs: true, existing: null }),
-        beforeRule: commentOnRule,
-        after: commentAfter(sites),
-      });
+      const { yaml } = suggestFor(flows, { ...input, presets });
       const load = await parsePolicyText('policy.yaml', yaml, NOW);
       if (!load.ok) throw new Error(`${load.diagnostics.map(formatDiagnostic).join('\n')}\n${yaml}`);
       const policy = Policy.from(compilePolicy(load.policy));
