@@ -1,22 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { buildClientHello } from '../support/client-hello.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { startEgress } from '../support/egress.ts';
-import { Peer } from '../support/peer.ts';
+import { FLOW_ANSWER, FLOW_HELLO, openFlow } from '../support/open-flow.ts';
 import { describePlanes } from '../support/planes.ts';
 import { Scope } from '../support/scope.ts';
-import { buildServerHello } from '../support/server-hello.ts';
 import { Upstream } from '../support/upstream.ts';
 
 /** Odd, so that no buffer or pipe of the relay divides it: a lost or doubled piece shifts everything behind it. */
 const BLOCK = randomBytes(8 * 1024 * 1024 - 4_093);
 const BLOCKS = 128;
 const BODY_BYTES = BLOCK.length * BLOCKS;
-
-const hello = buildClientHello();
-const answer = buildServerHello();
 
 describePlanes('a body of one gigabyte', dataplane => {
   const scope = new Scope();
@@ -36,13 +31,7 @@ describePlanes('a body of one gigabyte', dataplane => {
   afterAll(() => scope.close());
 
   it.each(['upload', 'download'] as const)('arrives whole: %s', { timeout: 120_000 }, async direction => {
-    const index = upstream.peers.length;
-    const client = await Peer.dial(daemon.port('tls'));
-    scope.defer(() => client.socket.destroy());
-    await client.send(hello);
-    const server = await upstream.peer(index);
-    await server.send(answer);
-    await client.atLeast(answer.length);
+    const { client, server } = await openFlow(daemon, upstream, scope);
 
     const [from, to] = direction === 'upload' ? [client, server] : [server, client];
     const [digest] = await Promise.all([hashOf(to.socket), sendBody(from.socket)]);
@@ -51,8 +40,8 @@ describePlanes('a body of one gigabyte', dataplane => {
     (direction === 'upload' ? server : client).finish();
     const { close } = await daemon.flow(client.port);
     expect(close).toMatchObject({
-      bytes_out: hello.length + (direction === 'upload' ? BODY_BYTES : 0),
-      bytes_in: answer.length + (direction === 'download' ? BODY_BYTES : 0),
+      bytes_out: FLOW_HELLO.length + (direction === 'upload' ? BODY_BYTES : 0),
+      bytes_in: FLOW_ANSWER.length + (direction === 'download' ? BODY_BYTES : 0),
       end: direction === 'upload' ? 'client_fin' : 'server_fin',
     });
   });

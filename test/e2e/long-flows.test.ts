@@ -1,17 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { buildClientHello } from '../support/client-hello.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { startEgress } from '../support/egress.ts';
-import { Peer } from '../support/peer.ts';
+import { FLOW_ANSWER, FLOW_HELLO, openFlow } from '../support/open-flow.ts';
 import { describePlanes } from '../support/planes.ts';
 import { Scope } from '../support/scope.ts';
-import { buildServerHello } from '../support/server-hello.ts';
 import { until } from '../support/until.ts';
 import { Upstream } from '../support/upstream.ts';
 
-const hello = buildClientHello();
-const answer = buildServerHello();
 const IDLE_TIMEOUT_MS = 1_000;
 const SLOW_BYTES = 64 * 1024 * 1024;
 
@@ -35,24 +31,15 @@ describePlanes('flows that take their time', dataplane => {
   });
   afterAll(() => scope.close());
 
-  async function open(daemon: TestDaemon): Promise<{ client: Peer; server: Peer }> {
-    const index = upstream.peers.length;
-    const client = await Peer.dial(daemon.port('tls'));
-    scope.defer(() => client.socket.destroy());
-    await client.send(hello);
-    const server = await upstream.peer(index);
-    await server.send(answer);
-    await client.atLeast(answer.length);
-    return { client, server };
-  }
+  const open = (daemon: TestDaemon) => openFlow(daemon, upstream, scope);
 
   it('a response that starts before the request has ended passes', async () => {
     const { client, server } = await open(patient);
     for (let part = 1; part <= 5; part++) {
       await client.send(`request part ${part};`);
-      await server.atLeast(hello.length + part * 'request part 1;'.length);
+      await server.atLeast(FLOW_HELLO.length + part * 'request part 1;'.length);
       await server.send(`response part ${part};`);
-      await client.atLeast(answer.length + part * 'response part 1;'.length);
+      await client.atLeast(FLOW_ANSWER.length + part * 'response part 1;'.length);
     }
     client.finish();
     server.finish();
@@ -68,10 +55,10 @@ describePlanes('flows that take their time', dataplane => {
       await client.end();
     }
     await idle.client.send('still here?');
-    const asked = await idle.server.atLeast(hello.length + 'still here?'.length);
-    expect(asked.subarray(hello.length).toString()).toBe('still here?');
+    const asked = await idle.server.atLeast(FLOW_HELLO.length + 'still here?'.length);
+    expect(asked.subarray(FLOW_HELLO.length).toString()).toBe('still here?');
     await idle.server.send('still here');
-    await idle.client.atLeast(answer.length + 'still here'.length);
+    await idle.client.atLeast(FLOW_ANSWER.length + 'still here'.length);
   });
 
   it('idleTimeout ends a flow that is silent, both sides with a reset', async () => {
@@ -121,13 +108,13 @@ describePlanes('flows that take their time', dataplane => {
       // Three stops on the way: what was held up goes on by itself.
       for (const part of [1, 2, 3]) {
         client.socket.resume();
-        await client.atLeast(answer.length + (part * SLOW_BYTES) / 4);
+        await client.atLeast(FLOW_ANSWER.length + (part * SLOW_BYTES) / 4);
         client.socket.pause();
       }
       client.socket.resume();
-      await client.atLeast(answer.length + SLOW_BYTES);
+      await client.atLeast(FLOW_ANSWER.length + SLOW_BYTES);
       await sent;
-      expect(client.bytes.subarray(answer.length).equals(body)).toBe(true);
+      expect(client.bytes.subarray(FLOW_ANSWER.length).equals(body)).toBe(true);
     },
   );
 });

@@ -2,10 +2,11 @@ import { beforeAll, expect, it } from 'vitest';
 import { buildClientHello } from '../support/client-hello.ts';
 import { TestDaemon } from '../support/daemon.ts';
 import { Peer } from '../support/peer.ts';
-import { configFile, describeWith, NGINX_STREAM, startProgram } from '../support/programs.ts';
+import { describeWith, NGINX_STREAM } from '../support/programs.ts';
+import { startHaproxy, startNginx } from '../support/proxy-protocol-programs.ts';
 import type { Scope } from '../support/scope.ts';
 import { CONNECT_GRANTED, connectRequest } from '../support/tunnel.ts';
-import { freePort, Upstream } from '../support/upstream.ts';
+import { Upstream } from '../support/upstream.ts';
 
 const hello = Buffer.from(buildClientHello({ serverName: 'allowed.example' }));
 
@@ -64,36 +65,16 @@ describeWith('haproxy', 'HAProxy', scope => {
   let upstream: Upstream;
   let sending: TestDaemon;
   let told: TestDaemon;
-  const ports = { v1: 0, v2: 0, accept: 0 };
+  let ports = { v1: 0, v2: 0, accept: 0 };
 
   beforeAll(async () => {
     upstream = await Upstream.listen();
     scope.defer(() => upstream.close());
     sending = await startBetween(scope, upstream.port);
-    for (const key of ['v1', 'v2', 'accept'] as const) ports[key] = await freePort();
-    const balancer = (name: 'v1' | 'v2', options: string) => `
-listen ${name}
-  bind 127.0.0.1:${ports[name]}
-  bind ::1:${ports[name]}
-  server s 127.0.0.1:${sending.port('from')} ${options} check inter 100ms`;
-    const config = configFile(
-      scope,
-      `
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 10s
-  timeout server 10s
-${balancer('v1', 'send-proxy')}
-${balancer('v2', 'send-proxy-v2 proxy-v2-options crc32c')}
-frontend accept
-  mode http
-  timeout http-request 5s
-  bind 127.0.0.1:${ports.accept} accept-proxy
-  http-request return status 200 content-type text/plain lf-string "%[src] %[src_port] %[dst] %[dst_port]"
-`,
-    );
-    await startProgram(scope, ports.v1, 'haproxy', ['-db', '-f', config]);
+    ports = await startHaproxy(scope, sending.port('from'), {
+      v1: 'send-proxy check inter 100ms',
+      v2: 'send-proxy-v2 proxy-v2-options crc32c check inter 100ms',
+    });
     told = await startBetween(scope, ports.accept);
   });
 
@@ -127,37 +108,13 @@ describeWith(
     let upstream: Upstream;
     let sending: TestDaemon;
     let told: TestDaemon;
-    const ports = { send: 0, accept: 0 };
+    let ports = { send: 0, accept: 0 };
 
     beforeAll(async () => {
       upstream = await Upstream.listen();
       scope.defer(() => upstream.close());
       sending = await startBetween(scope, upstream.port);
-      ports.send = await freePort();
-      ports.accept = await freePort();
-      const config = configFile(
-        scope,
-        `
-load_module ${NGINX_STREAM};
-daemon off;
-pid /dev/null;
-error_log stderr;
-events {}
-stream {
-  server {
-    listen 127.0.0.1:${ports.send};
-    listen [::1]:${ports.send};
-    proxy_pass 127.0.0.1:${sending.port('from')};
-    proxy_protocol on;
-  }
-  server {
-    listen 127.0.0.1:${ports.accept} proxy_protocol;
-    return "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port";
-  }
-}
-`,
-      );
-      await startProgram(scope, ports.send, 'nginx', ['-e', 'stderr', '-c', config]);
+      ports = await startNginx(scope, sending.port('from'));
       told = await startBetween(scope, ports.accept);
     });
 

@@ -3,19 +3,15 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { buildClientHello } from '../support/client-hello.ts';
 import { runCommand } from '../support/command.ts';
 import { TestDaemon } from '../support/daemon.ts';
 import { startEgress } from '../support/egress.ts';
+import { FLOW_HELLO, openFlow } from '../support/open-flow.ts';
 import { Peer } from '../support/peer.ts';
 import { describePlanes } from '../support/planes.ts';
 import { Scope } from '../support/scope.ts';
-import { buildServerHello } from '../support/server-hello.ts';
 import { until } from '../support/until.ts';
 import { listenOn, Upstream } from '../support/upstream.ts';
-
-const hello = buildClientHello();
-const answer = buildServerHello();
 
 describePlanes('the end of the daemon', dataplane => {
   const scope = new Scope();
@@ -38,16 +34,7 @@ describePlanes('the end of the daemon', dataplane => {
     return daemon;
   }
 
-  async function open(daemon: TestDaemon): Promise<{ client: Peer; server: Peer }> {
-    const index = upstream.peers.length;
-    const client = await Peer.dial(daemon.port('tls'));
-    perTest.defer(() => client.socket.destroy());
-    await client.send(hello);
-    const server = await upstream.peer(index);
-    await server.send(answer);
-    await client.atLeast(answer.length);
-    return { client, server };
-  }
+  const open = (daemon: TestDaemon) => openFlow(daemon, upstream, perTest);
 
   describe('by signal', () => {
     it.each(['SIGTERM', 'SIGINT'] as const)('%s without open flows: ends with 0', async signal => {
@@ -70,7 +57,7 @@ describePlanes('the end of the daemon', dataplane => {
       expect(await ready.text()).toBe('draining\n');
 
       await client.send('still here');
-      await server.atLeast(hello.length + 'still here'.length);
+      await server.atLeast(FLOW_HELLO.length + 'still here'.length);
       client.finish();
       server.finish();
       expect(await client.end()).toBe('fin');
@@ -86,7 +73,7 @@ describePlanes('the end of the daemon', dataplane => {
       const { client, server } = await open(daemon);
       const early = await Peer.dial(daemon.port('tls'));
       perTest.defer(() => early.socket.destroy());
-      await early.send(hello.subarray(0, 20));
+      await early.send(FLOW_HELLO.subarray(0, 20));
       await until('both flows are open', async () => {
         return (await daemon.metric('sallyport_open_flows', '{listener="tls"}')) === 2;
       });
@@ -96,7 +83,7 @@ describePlanes('the end of the daemon', dataplane => {
       expect(await daemon.exited).toEqual({ code: 0, signal: null });
       expect((await daemon.flow(client.port)).close).toMatchObject({
         end: 'drained',
-        bytes_out: hello.length,
+        bytes_out: FLOW_HELLO.length,
       });
       expect((await daemon.flow(early.port)).close).toMatchObject({ end: 'drained', bytes_out: 0 });
       expect(daemon.lines.at(-1)).toMatchObject({ event: 'drained' });

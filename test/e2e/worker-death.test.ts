@@ -1,23 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { buildClientHello } from '../support/client-hello.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { startEgress } from '../support/egress.ts';
+import { FLOW_HELLO, type OpenFlow, openFlow } from '../support/open-flow.ts';
 import { Peer } from '../support/peer.ts';
 import { Scope } from '../support/scope.ts';
-import { buildServerHello } from '../support/server-hello.ts';
 import { Trigger } from '../support/trigger.ts';
 import { until } from '../support/until.ts';
 import { Upstream } from '../support/upstream.ts';
 
-const hello = buildClientHello();
-const answer = buildServerHello();
 const PER_SOURCE = 64;
-
-interface Opened {
-  readonly client: Peer;
-  readonly server: Peer;
-}
 
 describe.skipIf(process.platform !== 'linux')('a data plane worker dies (epoll: Linux only)', () => {
   const scope = new Scope();
@@ -45,19 +37,10 @@ describe.skipIf(process.platform !== 'linux')('a data plane worker dies (epoll: 
     return { daemon, trigger };
   }
 
-  async function open(daemon: TestDaemon): Promise<Opened> {
-    const index = upstream.peers.length;
-    const client = await Peer.dial(daemon.port('tls'));
-    perTest.defer(() => client.socket.destroy());
-    await client.send(hello);
-    const server = await upstream.peer(index);
-    await server.send(answer);
-    await client.atLeast(answer.length);
-    return { client, server };
-  }
+  const open = (daemon: TestDaemon) => openFlow(daemon, upstream, perTest);
 
-  async function openMany(daemon: TestDaemon, count: number): Promise<Opened[]> {
-    const opened: Opened[] = [];
+  async function openMany(daemon: TestDaemon, count: number): Promise<OpenFlow[]> {
+    const opened: OpenFlow[] = [];
     while (opened.length < count) opened.push(await open(daemon));
     return opened;
   }
@@ -96,7 +79,7 @@ describe.skipIf(process.platform !== 'linux')('a data plane worker dies (epoll: 
       expect([await client.end(), await server.end()]).toEqual(['reset', 'reset']);
     for (const { client, server } of kept) {
       await client.send('still here');
-      await server.atLeast(hello.length + 'still here'.length);
+      await server.atLeast(FLOW_HELLO.length + 'still here'.length);
     }
 
     await until(

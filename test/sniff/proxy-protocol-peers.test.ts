@@ -3,9 +3,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { beforeAll, expect, it } from 'vitest';
 import { type ProxyHeader, parseProxyProtocol } from '../../src/sniff/proxy-protocol.ts';
 import { proxyProtocolHeader } from '../../src/sniff/proxy-protocol-header.ts';
-import { configFile, describeWith, NGINX_STREAM, startProgram } from '../support/programs.ts';
+import { describeWith, NGINX_STREAM } from '../support/programs.ts';
+import { startHaproxy, startNginx } from '../support/proxy-protocol-programs.ts';
 import { until } from '../support/until.ts';
-import { freePort } from '../support/upstream.ts';
 
 const PAYLOAD = 'what the client says';
 const CLAIMED = {
@@ -92,37 +92,16 @@ function headerOf(stream: Buffer): ProxyHeader {
 
 describeWith('haproxy', 'HAProxy', scope => {
   const recorder = new Recorder();
-  const ports = { v1: 0, v2: 0, options: 0, accept: 0 };
+  let ports = { v1: 0, v2: 0, options: 0, accept: 0 };
 
   beforeAll(async () => {
     const target = await recorder.listen();
     scope.defer(() => recorder.close());
-    for (const key of ['v1', 'v2', 'options', 'accept'] as const) ports[key] = await freePort();
-    const sender = (name: keyof typeof ports, options: string) => `
-listen ${name}
-  bind 127.0.0.1:${ports[name]}
-  bind ::1:${ports[name]}
-  unique-id-format "%[uuid()]"
-  server s 127.0.0.1:${target} ${options}`;
-    const config = configFile(
-      scope,
-      `
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 10s
-  timeout server 10s
-${sender('v1', 'send-proxy')}
-${sender('v2', 'send-proxy-v2')}
-${sender('options', 'send-proxy-v2 proxy-v2-options crc32c,unique-id check inter 200ms')}
-frontend accept
-  mode http
-  timeout http-request 5s
-  bind 127.0.0.1:${ports.accept} accept-proxy
-  http-request return status 200 content-type text/plain lf-string "%[src] %[src_port] %[dst] %[dst_port]"
-`,
-    );
-    await startProgram(scope, ports.v1, 'haproxy', ['-db', '-f', config]);
+    ports = await startHaproxy(scope, target, {
+      v1: 'send-proxy',
+      v2: 'send-proxy-v2',
+      options: 'send-proxy-v2 proxy-v2-options crc32c,unique-id check inter 200ms',
+    });
   });
 
   const sent = async (port: number, host: string) => {
@@ -185,36 +164,12 @@ describeWith(
   'nginx',
   scope => {
     const recorder = new Recorder();
-    const ports = { send: 0, accept: 0 };
+    let ports = { send: 0, accept: 0 };
 
     beforeAll(async () => {
       const target = await recorder.listen();
       scope.defer(() => recorder.close());
-      ports.send = await freePort();
-      ports.accept = await freePort();
-      const config = configFile(
-        scope,
-        `
-load_module ${NGINX_STREAM};
-daemon off;
-pid /dev/null;
-error_log stderr;
-events {}
-stream {
-  server {
-    listen 127.0.0.1:${ports.send};
-    listen [::1]:${ports.send};
-    proxy_pass 127.0.0.1:${target};
-    proxy_protocol on;
-  }
-  server {
-    listen 127.0.0.1:${ports.accept} proxy_protocol;
-    return "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port";
-  }
-}
-`,
-      );
-      await startProgram(scope, ports.send, 'nginx', ['-e', 'stderr', '-c', config]);
+      ports = await startNginx(scope, target);
     });
 
     it.each(['127.0.0.1', '::1'])('proxy_protocol on is read, from %s', async host => {
