@@ -5,9 +5,10 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json rolldown.config.ts ./
+COPY release/bundled-licenses.ts ./release/
 COPY src ./src
-RUN npm run build && rm dist/.tsbuildinfo
+RUN npm run build
 
 # What runs needs no compiler, linter or test runner.
 FROM node:24-bookworm-slim AS dependencies

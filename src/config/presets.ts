@@ -1,5 +1,6 @@
 import { basename, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import { describePatternFault, parsePattern } from '../policy/pattern.ts';
 import type { Preset, PresetCatalogue } from '../policy/presets.ts';
 import { type Diagnostic, type DocumentPath, inFileOrder } from './diagnostics.ts';
@@ -28,7 +29,7 @@ export type PolicyPresetsLoad =
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** Where the presets that come with sallyport are. */
-const SHIPPED = fileURLToPath(new URL('../../config/presets', import.meta.url));
+const SHIPPED = fileURLToPath(new URL('config/presets', PACKAGE_ROOT));
 
 /** Reads all presets that come with sallyport, which takes some 50 ms. */
 export async function loadShippedPresets(directory: string = SHIPPED): Promise<PresetsLoad> {

@@ -1,19 +1,19 @@
-import { statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What is said in every place that would start a part of the program. */
 export const RESTART_NEEDED = 'the program files have changed since this daemon started: restart needed';
 
-/** What an upgrade replaces, whatever it brings; the last one is what the compiler writes when it replaces a part. */
+/** The parts, and what an upgrade changes in any case. The names of the files that a part shares tell what is in them. */
 const TELLING = [
   '../package.json',
   'main.js',
-  'daemon/policy-thread.js',
-  'daemon/policy-process.js',
-  'daemon/edit-thread.js',
-  'daemon/epoll-worker.js',
-  '.tsbuildinfo',
+  'policy-thread.js',
+  'policy-process.js',
+  'edit-thread.js',
+  'epoll-worker.js',
 ];
 
 /**
@@ -27,7 +27,7 @@ export class ProgramFiles {
   #hasChanged = false;
 
   /** `directory`: where the program is; by default the compiled one that this file belongs to. */
-  constructor(directory = fileURLToPath(new URL('..', import.meta.url))) {
+  constructor(directory = fileURLToPath(new URL('.', import.meta.url))) {
     this.#directory = directory;
     this.#atStart = this.#look();
   }
@@ -46,7 +46,17 @@ export class ProgramFiles {
   }
 
   #look(): string {
-    const files = TELLING.map(name => statSync(join(this.#directory, name), { throwIfNoEntry: false }));
-    return JSON.stringify(files.map(file => [file?.ino, file?.size, file?.mtimeMs]));
+    const sum = createHash('sha256');
+    for (const name of TELLING) sum.update(readIfThere(join(this.#directory, name))).update('\0');
+    return sum.digest('base64');
+  }
+}
+
+/** A file that cannot be read is as good as gone. */
+function readIfThere(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch {
+    return new Uint8Array();
   }
 }

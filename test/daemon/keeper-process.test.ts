@@ -8,7 +8,7 @@ import { count, type Kept, knownBy, NOW, SpokenLog, storePath } from '../observe
 import { decision } from '../observe/support.ts';
 import { until } from '../support/until.ts';
 
-const PROGRAM = new URL('../../dist/daemon/site-keeper.js', import.meta.url);
+const PROGRAM = new URL('../../dist/site-keeper.js', import.meta.url);
 
 /** Discovery with a store whose keeper is a process, as the daemon has it. */
 async function keep(path: string): Promise<Kept> {

@@ -10,7 +10,7 @@ import { Policy } from '../../src/policy/policy.ts';
 import { loadersOf } from '../support/loaders.ts';
 import { until } from '../support/until.ts';
 
-const THREAD = new URL('../../dist/daemon/policy-thread.js', import.meta.url);
+const THREAD = new URL('../../dist/policy-thread.js', import.meta.url);
 const BROKEN = fileURLToPath(new URL('../config/broken', import.meta.url));
 const SHIPPED = fileURLToPath(new URL('../../config/policy.yaml', import.meta.url));
 
@@ -137,8 +137,9 @@ describe('the policy loader', () => {
   it('takes no more priority than the flows have', async () => {
     writeFileSync(path, `version: 1\nrules:\n${rules(30_000)}`);
     const load = loaderOf().load(path, null);
-    await until('a loader', () => loadersOf(path).length > 0);
-    expect(loadersOf(path).map(pid => getPriority(pid))).toEqual([Math.min(19, getPriority() + 10)]);
+    const low = Math.min(19, getPriority() + 10);
+    // It is there for a moment before its priority is.
+    await until('a loader that gives way', () => loadersOf(path).some(pid => getPriority(pid) === low));
     await load;
   });
 });

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,6 +51,7 @@ describe('the program is replaced under a running daemon', () => {
       program => {
         renameSync(join(program, 'dist'), join(program, 'old'));
         cpSync(join(program, 'old'), join(program, 'dist'), { recursive: true });
+        appendFileSync(join(program, 'dist', 'epoll-worker.js'), '// of another version\n');
       },
     ],
     ['by nothing', program => rmSync(join(program, 'dist'), { recursive: true })],

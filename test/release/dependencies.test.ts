@@ -64,12 +64,16 @@ describe('the package', () => {
     expect(code).toBe(0);
     const paths: string[] = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
     const meant =
-      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|config\/[\w/.-]+|package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/;
+      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/THIRD-PARTY-LICENSES\.txt|config\/[\w/.-]+|package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/;
     expect(
       paths.filter(path => !meant.test(path) || /(^|\/)\.|\.(key|pem|db|log|token)$/.test(path)),
     ).toEqual([]);
     for (const path of ['dist/main.js', 'dist/tls-sni/index.d.ts', 'config/policy.yaml', 'LICENSE']) {
       expect(paths).toContain(path);
+    }
+    const notices = read('dist/THIRD-PARTY-LICENSES.txt');
+    for (const bundled of ['hono', 'pino', 'prom-client', 'yaml', 'zod']) {
+      expect(notices).toContain(`== ${bundled}\n\n`);
     }
     const presets = paths.filter(path => path.startsWith('config/presets/'));
     expect(presets.length).toBeGreaterThan(5);
