@@ -1,10 +1,13 @@
-import { bytesOf, releaseLines } from './line-chunks.ts';
+import { bytesOf, type Lines, releaseLines } from './line-chunks.ts';
 import type { LiveTail } from './live-tail.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Report } from './reporter.ts';
 import type { RuleHits } from './rule-hits.ts';
 import type { Sites } from './sites.ts';
+
+/** A quarter of what lines are handed over in. */
+const MIN_LENT_BYTES = 64 * 1024;
 
 /** Takes the reports of all threads and passes each part on: lines to the log and to who listens, sums to metrics, sites and rule hits. */
 export class Collector {
@@ -29,16 +32,20 @@ export class Collector {
   }
 
   collect({ lines, lost, suppressed, tally }: Report): void {
-    for (const chunk of lines) {
-      const bytes = Uint8Array.from(bytesOf(chunk));
-      this.#log.writeLines(bytes);
-      this.#tail.say(bytes);
-      releaseLines(chunk);
-    }
+    for (const chunk of lines) this.#say(chunk);
     this.#log.lost(lost);
     this.#metrics.suppressed(suppressed);
     this.#metrics.add(tally);
     this.#sites.add(tally.sites);
     this.#ruleHits.add(tally.rules);
+  }
+
+  /** Many lines are written from where they are. Few are copied: a slow log would keep much memory for little. */
+  #say(chunk: Lines): void {
+    const bytes = bytesOf(chunk);
+    this.#tail.say(bytes);
+    if (bytes.length >= MIN_LENT_BYTES) return this.#log.writeLines(bytes, () => releaseLines(chunk));
+    this.#log.writeLines(Uint8Array.from(bytes));
+    releaseLines(chunk);
   }
 }

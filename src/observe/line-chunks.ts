@@ -1,6 +1,6 @@
 /**
  * Lines in memory that two threads share, so that handing them over costs no copy and no allocation. `length` bytes of
- * ASCII, each line with its newline. The reader copies what it needs, then calls `releaseLines`.
+ * ASCII, each line with its newline. The reader calls `releaseLines` when it is through with them.
  */
 export interface Lines {
   readonly memory: SharedArrayBuffer;

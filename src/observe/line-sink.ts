@@ -26,6 +26,17 @@ const MAX_RETRY_MS = 64;
 const STUCK_MS = 100;
 const NEWLINE = 10;
 
+/** Lines that wait. */
+interface Piece {
+  readonly bytes: Buffer;
+  /** Called when they were written or lost: the memory is the lender's again. Null where it is ours. */
+  readonly giveBack: (() => void) | null;
+  /** How many lost lines were said up to its end. */
+  readonly told: number;
+}
+
+const NOTHING: Piece = { bytes: Buffer.alloc(0), giveBack: null, told: 0 };
+
 /** `writing`: a chunk is with the system; `retrying`: a timer will offer it again; `lingering`: a timer will start. */
 type SinkState = 'idle' | 'lingering' | 'writing' | 'retrying';
 
@@ -40,17 +51,16 @@ export class LineSink {
   readonly #maxPending: number;
   readonly #write: (bytes: Uint8Array, done: WriteDone) => void;
   #state: SinkState = 'idle';
-  #pending: Buffer[] = [];
+  #pending: Piece[] = [];
   #pendingBytes = 0;
   /** Bytes taken from `#pending` that no write has accepted yet. */
-  #chunk: Buffer = Buffer.alloc(0);
+  #chunk = NOTHING;
   #timer: NodeJS.Timeout | undefined;
   #retryMs = MIN_RETRY_MS;
   #writingSinceMs = 0;
   #dropped = 0;
-  /** Of those lost: said in a line that was written; said in one that stands in `#chunk` or before it; said at all. */
+  /** Of those lost: said in a line that was written; said at all. */
   #toldSurely = 0;
-  #toldInChunk = 0;
   #told = 0;
   /** The last write succeeded. */
   #isWriting = false;
@@ -84,17 +94,21 @@ export class LineSink {
     this.#dropped += lines;
   }
 
-  /** Takes one or more lines, each with its newline. Bytes must not change afterwards. */
-  write(lines: string | Uint8Array): void {
+  /**
+   * Takes one or more lines, each with its newline. Bytes must not change afterwards, or not before `giveBack` was
+   * called, which they then may.
+   */
+  write(lines: string | Uint8Array, giveBack: (() => void) | null = null): void {
     const bytes =
       typeof lines === 'string'
         ? Buffer.from(lines)
         : Buffer.from(lines.buffer, lines.byteOffset, lines.length);
     if (this.#pendingBytes + bytes.length > this.#maxPending) {
       this.#dropped += countLines(bytes);
+      giveBack?.();
       return;
     }
-    this.#pending.push(bytes);
+    this.#pending.push({ bytes, giveBack, told: this.#told });
     this.#pendingBytes += bytes.length;
     if (this.#state === 'writing' || this.#state === 'retrying') return;
     if (this.#pendingBytes >= CHUNK_BYTES) this.#writeChunk();
@@ -121,14 +135,15 @@ export class LineSink {
     clearTimeout(this.#timer);
     // A write that has not come back is stuck on a reader that does not read; another would not come back either.
     if (this.#state === 'writing' && performance.now() - this.#writingSinceMs > STUCK_MS) {
-      this.#dropped += countLines(this.#takePending());
+      this.#dropped += countLines(this.#takeAll());
       return;
     }
     const isChunkOurs = this.#state !== 'writing';
-    const pending = this.#takePending();
-    const rest = isChunkOurs ? Buffer.concat([this.#chunk, pending]) : pending;
+    const pending = this.#takeAll();
+    const rest = isChunkOurs ? Buffer.concat([this.#chunk.bytes, pending]) : pending;
     if (isChunkOurs) {
-      this.#chunk = Buffer.alloc(0);
+      this.#chunk.giveBack?.();
+      this.#chunk = NOTHING;
       this.#state = 'idle';
     }
     let written = 0;
@@ -139,13 +154,39 @@ export class LineSink {
     }
   }
 
-  /** What waits; after a part of a line, that one is ended first. */
-  #takePending(): Buffer {
-    const isAfterPart = this.#isTorn && this.#chunk.length === 0 && this.#pending.length > 0;
-    const pending = Buffer.concat(isAfterPart ? [Buffer.of(NEWLINE), ...this.#pending] : this.#pending);
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    return pending;
+  /** What to write next: lines that are lent by themselves, all others up to those together. */
+  #takeNext(): Piece {
+    const [first] = this.#pending;
+    if (first === undefined) return NOTHING;
+    if (this.#isAfterPart) return { bytes: this.#takeAll(), giveBack: null, told: this.#told };
+    if (first.giveBack === null) return this.#join(this.#untilLent());
+    this.#pending.shift();
+    this.#pendingBytes -= first.bytes.length;
+    return first;
+  }
+
+  /** All that waits, in memory of its own; after a part of a line, that one is ended first. */
+  #takeAll(): Buffer {
+    const end = this.#isAfterPart ? [Buffer.of(NEWLINE)] : [];
+    return Buffer.concat([...end, this.#join(this.#pending.length).bytes]);
+  }
+
+  get #isAfterPart(): boolean {
+    return this.#isTorn && this.#chunk.bytes.length === 0 && this.#pending.length > 0;
+  }
+
+  #untilLent(): number {
+    const lent = this.#pending.findIndex(({ giveBack }) => giveBack !== null);
+    return lent < 0 ? this.#pending.length : lent;
+  }
+
+  /** Takes the first `count` pieces. */
+  #join(count: number): Piece {
+    const pieces = this.#pending.splice(0, count);
+    const bytes = Buffer.concat(pieces.map(piece => piece.bytes));
+    this.#pendingBytes -= bytes.length;
+    for (const { giveBack } of pieces) giveBack?.();
+    return { bytes, giveBack: null, told: pieces.at(-1)?.told ?? 0 };
   }
 
   #writeAfter(state: 'lingering' | 'retrying', delayMs: number): void {
@@ -156,24 +197,22 @@ export class LineSink {
   #writeChunk(): void {
     clearTimeout(this.#timer);
     this.#state = 'writing';
-    if (this.#chunk.length === 0) this.#takeChunk();
-    if (this.#chunk.length === 0) {
+    if (this.#chunk.bytes.length === 0) this.#takeChunk();
+    if (this.#chunk.bytes.length === 0) {
       this.#state = 'idle';
       for (const tell of this.#flushes.splice(0)) tell();
       return;
     }
     this.#writingSinceMs = performance.now();
-    this.#write(this.#chunk, (error, written) => this.#wrote(error, written));
+    this.#write(this.#chunk.bytes, (error, written) => this.#wrote(error, written));
   }
 
   #takeChunk(): void {
-    this.#chunk = this.#takePending();
-    this.#toldInChunk = this.#told;
+    this.#chunk = this.#takeNext();
     // Now there is room for it.
     if (this.#isWriting) this.#sayLost();
-    if (this.#chunk.length > 0) return;
-    this.#chunk = this.#takePending();
-    this.#toldInChunk = this.#told;
+    if (this.#chunk.bytes.length > 0) return;
+    this.#chunk = this.#takeNext();
   }
 
   #wrote(error: NodeJS.ErrnoException | null, written: number): void {
@@ -190,14 +229,19 @@ export class LineSink {
 
   #accepted(written: number): void {
     this.#isWriting = true;
-    this.#isTorn = this.#chunk[written - 1] !== NEWLINE;
-    this.#chunk = this.#chunk.subarray(written);
-    if (this.#chunk.length === 0) this.#toldSurely = this.#toldInChunk;
+    const { bytes, giveBack, told } = this.#chunk;
+    this.#isTorn = bytes[written - 1] !== NEWLINE;
+    this.#chunk = { ...this.#chunk, bytes: bytes.subarray(written) };
+    if (written < bytes.length) return;
+    this.#toldSurely = told;
+    this.#chunk = NOTHING;
+    giveBack?.();
   }
 
   #refused(): void {
-    this.#dropped += countLines(this.#chunk);
-    this.#chunk = Buffer.alloc(0);
+    this.#dropped += countLines(this.#chunk.bytes);
+    this.#chunk.giveBack?.();
+    this.#chunk = NOTHING;
     // A line that said so may be among what was lost.
     this.#told = this.#toldSurely;
     this.#isWriting = false;

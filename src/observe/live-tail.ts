@@ -12,7 +12,10 @@ export class LiveTail {
     return this.#listeners.size;
   }
 
+  /** Whoever listens is given a copy of `lines`. */
   say(lines: Uint8Array): void {
-    for (const hear of this.#listeners) hear(lines);
+    if (this.#listeners.size === 0) return;
+    const copy = Uint8Array.from(lines);
+    for (const hear of this.#listeners) hear(copy);
   }
 }

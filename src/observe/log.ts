@@ -42,8 +42,11 @@ export interface LogOptions {
 export interface Log {
   /** Whether the level lets flow records, which are `info`, through. */
   readonly saysFlows: boolean;
-  /** Writes finished lines, each with its newline: flow records, which are put together where flows run. */
-  writeLines(lines: Uint8Array): void;
+  /**
+   * Writes finished lines, each with its newline: flow records, which are put together where flows run. They must not
+   * change before `giveBack` was called, if there is one.
+   */
+  writeLines(lines: Uint8Array, giveBack?: () => void): void;
   /** Counts lines that were lost before they came here. */
   lost(lines: number): void;
   debug(message: string, fields: LogFields): void;
@@ -97,7 +100,7 @@ export function createLog({
   );
   return {
     saysFlows: isEnabled('info'),
-    writeLines: lines => destination.write(lines),
+    writeLines: (lines, giveBack) => destination.write(lines, giveBack),
     lost: lines => destination.lost(lines),
     debug: operational('debug'),
     info: operational('info'),
