@@ -104,7 +104,11 @@ const ffi = loadFfi();
 const loop = new EventLoop(ffi);
 const listener = openListener(ffi.libc, address, Number(port));
 const descriptors = new DescriptorGuard(loop, descriptorLimit(), () => {});
-new Acceptor(loop, listener, descriptors, fd => void new Session(new Socket(loop, fd)));
+new Acceptor(loop, listener, descriptors, fd => {
+  const socket = new Socket(loop, fd, true);
+  new Session(socket);
+  socket.watch();
+});
 process.send?.({ port: localAddress(ffi.libc, listener).port });
 setImmediate(() => {
   for (;;) loop.turn();

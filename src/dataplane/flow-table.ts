@@ -64,11 +64,6 @@ export class FlowTable<A extends Attempt> {
     return this.#enters(peer, listener, isTrusted ? null : peer.ip);
   }
 
-  /** A connection that was admitted is gone before it could be served. */
-  left(peer: Endpoint, listener: Listener): void {
-    this.#options.world.openings.leave(this.#isTrusted(peer, listener) ? null : peer.ip);
-  }
-
   /** Serves the admitted connection behind `wire`, which came in by the listener of that index. */
   serve(wire: FlowWire<A>, listener: Listener, index: number): void {
     const { counters, own, flowLimit } = this.#options;

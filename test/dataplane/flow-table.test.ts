@@ -4,8 +4,7 @@ import type { DecisionEvent } from '../../src/dataplane/events.ts';
 import { SourceCounts } from '../../src/dataplane/source-counts.ts';
 import { ip } from '../resolve/support.ts';
 import { buildClientHello } from '../support/client-hello.ts';
-import { LISTENERS } from './support.ts';
-import { TableWire, tableOf } from './table.ts';
+import { tableOf } from './table.ts';
 
 const reasons = (decisions: readonly DecisionEvent[]) => decisions.map(({ reason }) => reason);
 
@@ -130,16 +129,6 @@ describe('FlowTable', () => {
       counters.worker(1).awaited(6);
       serve();
       expect(reasons(decisions)).toEqual(['undecided_limit']);
-    });
-
-    it('takes back a connection that was gone before it was served', () => {
-      const { table, counters } = tableOf({ openings });
-      const { client } = new TableWire('192.0.2.1');
-      for (let i = 0; i < 5; i++) {
-        expect(table.admits(client, LISTENERS.sni)).toBe(true);
-        table.left(client, LISTENERS.sni);
-      }
-      expect(counters.allAwaited()).toBe(0);
     });
 
     it('leaves the flow limit alone: a flow that it refuses is awaited no more', () => {

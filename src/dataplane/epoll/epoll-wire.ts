@@ -6,9 +6,10 @@ import type { RelayWatch } from '../tls-watch.ts';
 import type { Client, Endpoint, RelayedBytes, WireUser } from '../wire.ts';
 import { ConnectAttempt } from './connector.ts';
 import { plainClient, plainEndpoint } from './messages.ts';
+import type { ReadAhead } from './read-ahead.ts';
 import { Relay } from './relay.ts';
 import type { RelayContext } from './relay-context.ts';
-import { END_OF_STREAM, FAILED, type Socket, type SocketOwner } from './socket.ts';
+import { END_OF_STREAM, FAILED, type Socket, type SocketOwner, WOULD_BLOCK } from './socket.ts';
 
 /** How long a refused client may take to read its refusal and close. */
 const LINGER_MS = 1_000;
@@ -68,6 +69,14 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
     this.#socket.owner = this;
   }
 
+  /** To be called once, when the flow has started: from now on its user hears of the client. */
+  begin(ahead: ReadAhead): void {
+    if (this.#user?.wantsBytes === true && ahead.isWorthIt()) {
+      if (this.#readFor(this.#user) === WOULD_BLOCK) ahead.foundNothing();
+    }
+    if (!this.#socket.watch()) this.#user?.clientReset();
+  }
+
   speakFor(client: Client, originalDestination: Endpoint | null): void {
     this.#client = client;
     this.#originalDestination = originalDestination;
@@ -111,18 +120,16 @@ export class EpollWire implements FlowWire<ConnectAttempt>, SocketOwner {
     if (this.#socket.broken) return this.#user.clientReset();
     this.#isReading = true;
     // Whoever is told may give way to another, who is told the rest.
-    for (let user = this.#reader(); user !== null; user = this.#reader()) {
-      const count = this.#socket.read();
-      if (count > 0) user.clientBytes(this.#context.loop.scratch.bytes.subarray(0, count));
-      else if (count === END_OF_STREAM) user.clientEnded();
-      else if (count === FAILED) user.clientReset();
-    }
+    while (this.#socket.readable && this.#user?.wantsBytes === true) this.#readFor(this.#user);
     this.#isReading = false;
   }
 
-  /** Who wants bytes that may be there. */
-  #reader(): WireUser | null {
-    return this.#user?.wantsBytes === true && this.#socket.readable ? this.#user : null;
+  #readFor(user: WireUser): number {
+    const count = this.#socket.read();
+    if (count > 0) user.clientBytes(this.#context.loop.scratch.bytes.subarray(0, count));
+    else if (count === END_OF_STREAM) user.clientEnded();
+    else if (count === FAILED) user.clientReset();
+    return count;
   }
 
   /** So little has been written when this is called that a short answer always fits; else the client is gone. */

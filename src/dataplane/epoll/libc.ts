@@ -45,6 +45,7 @@ export const EPOLLET = 0x80000000 | 0;
 export const EPOLLEXCLUSIVE = 1 << 28;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
 export const SPLICE_F_MOVE = 1;
 export const SPLICE_F_NONBLOCK = 2;
 export const F_SETFD = 2;

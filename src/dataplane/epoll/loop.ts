@@ -5,6 +5,8 @@ import type { Ffi, PinnedBuffer } from './libc.ts';
 import * as c from './libc.ts';
 import { SOCKADDR_IN6_BYTES } from './sockets.ts';
 
+/** Edge-triggered, and of the peer's FIN apart. */
+const READS = c.EPOLLIN | c.EPOLLRDHUP | c.EPOLLET;
 const EVENTS_PER_WAIT = 512;
 /** How many events share one reading of the clocks: a millisecond's worth. */
 const EVENTS_PER_TICK = 32;
@@ -55,17 +57,27 @@ export class EventLoop implements Clock {
 
   /** Registers `fd`, edge-triggered for reading, writing and the peer's FIN. */
   watch(fd: number, handler: EventHandler): void {
-    this.#register(fd, c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET, handler);
+    this.#register(c.EPOLL_CTL_ADD, fd, READS | c.EPOLLOUT, handler);
+  }
+
+  /** The same without writing: a socket that is new can be written to, and most are never full. */
+  watchReads(fd: number, handler: EventHandler): void {
+    this.#register(c.EPOLL_CTL_ADD, fd, READS, handler);
+  }
+
+  /** From now on also for writing, after `watchReads`. */
+  watchWrites(fd: number, handler: EventHandler): void {
+    this.#register(c.EPOLL_CTL_MOD, fd, READS | c.EPOLLOUT, handler);
   }
 
   /** Registers a listening socket, level-triggered. Of the loops that watch the same one, an event wakes one or a few. */
   watchShared(fd: number, handler: EventHandler): void {
-    this.#register(fd, c.EPOLLIN | c.EPOLLEXCLUSIVE, handler);
+    this.#register(c.EPOLL_CTL_ADD, fd, c.EPOLLIN | c.EPOLLEXCLUSIVE, handler);
   }
 
   /** Registers `fd`, level-triggered for reading: the wake-up descriptor. */
   watchReadable(fd: number, handler: EventHandler): void {
-    this.#register(fd, c.EPOLLIN, handler);
+    this.#register(c.EPOLL_CTL_ADD, fd, c.EPOLLIN, handler);
   }
 
   /** Stops events for a descriptor, which stays open. */
@@ -120,12 +132,12 @@ export class EventLoop implements Clock {
     this.epochMs = Date.now();
   }
 
-  #register(fd: number, events: number, handler: EventHandler): void {
+  #register(operation: number, fd: number, events: number, handler: EventHandler): void {
     this.#request[0] = events;
     this.#request[c.EPOLL_DATA_INT] = fd;
     this.#request[c.EPOLL_DATA_INT + 1] = 0;
     this.#handlers[fd] = handler;
-    if (this.ffi.libc.epollCtl(this.#epfd, c.EPOLL_CTL_ADD, fd, this.#request) < 0) {
+    if (this.ffi.libc.epollCtl(this.#epfd, operation, fd, this.#request) < 0) {
       throw new c.SystemCallError('epoll_ctl', this.ffi.libc.errno());
     }
   }

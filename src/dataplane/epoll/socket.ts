@@ -28,11 +28,28 @@ export class Socket implements EventHandler {
   readonly #loop: EventLoop;
   #finSeen = false;
   #open = true;
+  #watches: 'nothing' | 'reads' | 'all' = 'nothing';
 
-  constructor(loop: EventLoop, fd: number) {
+  /** `isConnected`: there is room for what is written first. It hears of nothing before `watch`. */
+  constructor(loop: EventLoop, fd: number, isConnected = false) {
     this.#loop = loop;
     this.fd = fd;
-    loop.watch(fd, this);
+    this.writable = isConnected;
+  }
+
+  /** False when the kernel cannot watch one more. */
+  watch(): boolean {
+    if (!this.#open) return true;
+    // Of room again it hears once there was none, which few sockets see.
+    this.#watches = this.writable ? 'reads' : 'all';
+    try {
+      if (this.writable) this.#loop.watchReads(this.fd, this);
+      else this.#loop.watch(this.fd, this);
+      return true;
+    } catch (error) {
+      if (error instanceof c.SystemCallError) return false;
+      throw error;
+    }
   }
 
   ready(events: number): void {
@@ -117,21 +134,25 @@ export class Socket implements EventHandler {
   #wrote(count: number, length: number): number {
     if (count < 0) {
       if (this.#loop.ffi.libc.errno() !== c.EAGAIN) return FAILED;
-      this.writable = false;
+      this.#isFull();
       return 0;
     }
-    if (count < length) this.writable = false;
+    if (count < length) this.#isFull();
     return count;
+  }
+
+  #isFull(): void {
+    this.writable = false;
+    if (this.#watches !== 'reads') return;
+    this.#watches = 'all';
+    this.#loop.watchWrites(this.fd, this);
   }
 }
 
-/** Makes a Socket of a descriptor, or closes it when the kernel cannot watch one more. */
+/** Makes a Socket of a descriptor that is going to connect, or closes it when the kernel cannot watch one more. */
 export function adopt(loop: EventLoop, fd: number): Socket | null {
-  try {
-    return new Socket(loop, fd);
-  } catch (error) {
-    if (!(error instanceof c.SystemCallError)) throw error;
-    loop.close(fd);
-    return null;
-  }
+  const socket = new Socket(loop, fd);
+  if (socket.watch()) return socket;
+  loop.close(fd);
+  return null;
 }

@@ -22,8 +22,9 @@ import { EventLoop } from './loop.ts';
 import { Mailbox, type MessagePipe } from './mailbox.ts';
 import type { WorkerSetup } from './messages.ts';
 import { PipePool } from './pipe-pool.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { RelayContext } from './relay-context.ts';
-import { adopt } from './socket.ts';
+import { Socket } from './socket.ts';
 import { localAddress, originalDestination, resetOnClose, type SocketAddress } from './sockets.ts';
 
 /** Names that a worker waits for at one time. */
@@ -39,6 +40,7 @@ export class WorkerLoop<R> {
   readonly #acceptors: Acceptor[];
   readonly #flows: FlowTable<ConnectAttempt>;
   readonly #world: World;
+  readonly #ahead = new ReadAhead();
   #policy: Policy;
   #tcpAddresses: TcpAddresses;
   #draining = false;
@@ -148,11 +150,11 @@ export class WorkerLoop<R> {
     }
     const isTransparent = listener.kind === 'transparent';
     const destination = isTransparent ? this.#destinationOf(fd, client, listener.intercept) : null;
-    const socket = adopt(this.#loop, fd);
-    if (socket === null) return this.#flows.left(client, listener);
+    const socket = new Socket(this.#loop, fd, true);
     const keepsSource = isTransparent && listener.keepsSource;
     const wire = new EpollWire(this.#context, socket, client, destination, index, keepsSource);
     this.#flows.serve(wire, listener, index);
+    wire.begin(this.#ahead);
   }
 
   /**

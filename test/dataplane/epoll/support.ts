@@ -78,7 +78,9 @@ export class Lab {
     );
     libc.close(listener);
     if (near < 0) throw new Error('the connection was not there to be accepted');
-    return { near: new Socket(this.loop, near), far: new FarEnd(this, fd) };
+    const socket = new Socket(this.loop, near, true);
+    socket.watch();
+    return { near: socket, far: new FarEnd(this, fd) };
   }
 
   /** A far end that connects to a listener of the test's own. */
