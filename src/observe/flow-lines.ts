@@ -4,6 +4,7 @@ import { IsoClock } from './iso-time.ts';
 import { LineBuffer, MAX_BYTES_PER_UNIT } from './line-buffer.ts';
 import { LineChunks, type Lines, writable } from './line-chunks.ts';
 import type { Labels, LogFormat } from './log.ts';
+import { PhraseBook, type Phrases } from './phrases.ts';
 
 /** More than the names of all fields, the numbers and the values from closed lists take in one line. */
 const FIXED_BYTES = 1_024;
@@ -76,6 +77,7 @@ export class FlowLines {
   readonly #gateway: Uint8Array;
   readonly #fixedBytes: number;
   readonly #clock = new IsoClock();
+  readonly #phrases = new PhraseBook();
   readonly #chunks: LineChunks;
   #memory: SharedArrayBuffer | null = null;
   #line = new LineBuffer(new Uint8Array(0));
@@ -109,20 +111,14 @@ export class FlowLines {
       lengthOf(event.rule) + lengthOf(event.detail) + lengthOf(event.vpcEndpoint),
     );
     if (line === null) return;
+    const phrases = this.#phrases.get(event);
     if (this.#format === 'text') {
       this.#openText(line, event);
-      this.#decisionMessage(line, event, suppressed);
+      this.#decisionMessage(line, event, phrases, suppressed);
       return line.fixed(NEWLINE);
     }
-    this.#openJson(line, event, this.#openings.decision);
-    line.fixed(STATE);
-    line.plain(event.state);
-    line.fixed(ACTION);
-    line.plain(event.action);
-    line.fixed(REASON);
-    line.json(event.reason);
-    line.fixed(RULE);
-    line.json(event.rule);
+    this.#openJson(line, event, phrases, this.#openings.decision);
+    this.#verdict(line, event, phrases);
     if (event.detail !== null) {
       line.fixed(DETAIL);
       line.json(event.detail);
@@ -135,7 +131,7 @@ export class FlowLines {
     if (event.dstMismatch) line.fixed(DST_MISMATCH);
     this.#suppressed(line, SUPPRESSED, suppressed);
     line.fixed(MSG);
-    this.#decisionMessage(line, event, suppressed);
+    this.#decisionMessage(line, event, phrases, suppressed);
     line.fixed(END);
   }
 
@@ -143,12 +139,13 @@ export class FlowLines {
   closed(event: CloseEvent, suppressed: number): void {
     const line = this.#begin(event, 0);
     if (line === null) return;
+    const phrases = this.#phrases.get(event);
     if (this.#format === 'text') {
       this.#openText(line, event);
-      this.#closeMessage(line, event, suppressed);
+      this.#closeMessage(line, event, phrases, suppressed);
       return line.fixed(NEWLINE);
     }
-    this.#openJson(line, event, this.#openings.close);
+    this.#openJson(line, event, phrases, this.#openings.close);
     line.fixed(BYTES_OUT);
     line.integer(event.bytesOut);
     line.fixed(BYTES_IN);
@@ -164,7 +161,7 @@ export class FlowLines {
     line.fixed(CLOSING);
     this.#suppressed(line, SUPPRESSED, suppressed);
     line.fixed(MSG);
-    this.#closeMessage(line, event, suppressed);
+    this.#closeMessage(line, event, phrases, suppressed);
     line.fixed(END);
   }
 
@@ -200,7 +197,12 @@ export class FlowLines {
     this.#memory = null;
   }
 
-  #openJson(line: LineBuffer, event: FlowIdentity & { timeMs: number }, opening: Uint8Array): void {
+  #openJson(
+    line: LineBuffer,
+    event: FlowIdentity & { timeMs: number },
+    phrases: Phrases | null,
+    opening: Uint8Array,
+  ): void {
     line.fixed(LEVEL);
     this.#time(line, event.timeMs);
     line.fixed(opening);
@@ -211,6 +213,12 @@ export class FlowLines {
     line.json(event.srcIp);
     line.fixed(SRC_PORT);
     line.integer(event.srcPort);
+    this.#destination(line, event, phrases);
+  }
+
+  #destination(line: LineBuffer, event: FlowIdentity, phrases: Phrases | null): void {
+    if (phrases?.destination) return line.fixed(phrases.destination);
+    const start = line.length;
     line.fixed(DST_IP);
     line.json(event.dstIp);
     line.fixed(DST_PORT);
@@ -219,7 +227,23 @@ export class FlowLines {
     line.json(event.hostname);
     line.fixed(PROTOCOL);
     line.plain(event.protocol);
-    line.plain('"');
+    line.fixed(CLOSING);
+    if (phrases !== null) phrases.destination = line.since(start);
+  }
+
+  #verdict(line: LineBuffer, event: DecisionEvent, phrases: Phrases | null): void {
+    const known = phrases?.verdictOf(event) ?? null;
+    if (known?.record) return line.fixed(known.record);
+    const start = line.length;
+    line.fixed(STATE);
+    line.plain(event.state);
+    line.fixed(ACTION);
+    line.plain(event.action);
+    line.fixed(REASON);
+    line.json(event.reason);
+    line.fixed(RULE);
+    line.json(event.rule);
+    if (known !== null) known.record = line.since(start);
   }
 
   #openText(line: LineBuffer, event: { timeMs: number }): void {
@@ -233,18 +257,14 @@ export class FlowLines {
   }
 
   /** `Gateway=… S_IP=… D_IP=… hostname=… state=… [drop_reason=…] [Rule=…] [vpc_endpoint=…] [suppressed=…]`, each value escaped. */
-  #decisionMessage(line: LineBuffer, event: DecisionEvent, suppressed: number): void {
-    this.#identity(line, event);
-    line.fixed(TEXT_STATE);
-    line.plain(event.state);
-    if (event.reason !== null) {
-      line.fixed(TEXT_DROP_REASON);
-      line.plain(event.reason.toUpperCase());
-    }
-    if (event.rule !== null) {
-      line.fixed(TEXT_RULE);
-      this.#value(line, event.rule);
-    }
+  #decisionMessage(
+    line: LineBuffer,
+    event: DecisionEvent,
+    phrases: Phrases | null,
+    suppressed: number,
+  ): void {
+    this.#identity(line, event, phrases);
+    this.#verdictMessage(line, event, phrases);
     if (event.vpcEndpoint !== null && this.#format === 'text') {
       line.fixed(TEXT_VPC_ENDPOINT);
       line.value(event.vpcEndpoint);
@@ -253,8 +273,8 @@ export class FlowLines {
   }
 
   /** The same opening as a decision's; no `state=`, so that a parser that counts verdicts counts each flow once. */
-  #closeMessage(line: LineBuffer, event: CloseEvent, suppressed: number): void {
-    this.#identity(line, event);
+  #closeMessage(line: LineBuffer, event: CloseEvent, phrases: Phrases | null, suppressed: number): void {
+    this.#identity(line, event, phrases);
     line.fixed(TEXT_END);
     line.plain(event.end);
     line.fixed(TEXT_BYTES_OUT);
@@ -276,13 +296,33 @@ export class FlowLines {
     line.integer(count);
   }
 
-  #identity(line: LineBuffer, event: FlowIdentity): void {
+  #identity(line: LineBuffer, event: FlowIdentity, phrases: Phrases | null): void {
     line.fixed(this.#gateway);
     this.#value(line, event.srcIp);
+    if (phrases?.message) return line.fixed(phrases.message);
+    const start = line.length;
     line.fixed(TEXT_D_IP);
     this.#value(line, event.dstIp);
     line.fixed(TEXT_HOSTNAME);
     this.#value(line, event.hostname);
+    if (phrases !== null) phrases.message = line.since(start);
+  }
+
+  #verdictMessage(line: LineBuffer, event: DecisionEvent, phrases: Phrases | null): void {
+    const known = phrases?.verdictOf(event) ?? null;
+    if (known?.message) return line.fixed(known.message);
+    const start = line.length;
+    line.fixed(TEXT_STATE);
+    line.plain(event.state);
+    if (event.reason !== null) {
+      line.fixed(TEXT_DROP_REASON);
+      line.plain(event.reason.toUpperCase());
+    }
+    if (event.rule !== null) {
+      line.fixed(TEXT_RULE);
+      this.#value(line, event.rule);
+    }
+    if (known !== null) known.message = line.since(start);
   }
 
   #value(line: LineBuffer, text: string | null): void {

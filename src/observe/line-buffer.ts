@@ -6,6 +6,9 @@ const BACKSLASH = 0x5c;
 /** What one UTF-16 unit can grow to: `\uHHHH` with its backslash escaped once more. */
 export const MAX_BYTES_PER_UNIT = 7;
 
+/** Up to so many a loop copies faster than a call. */
+const MAX_LOOPED_BYTES = 32;
+
 /** Which ASCII codes stand in a JSON string as they are, and which also in the value of a `KEY=value` field. */
 const PLAIN_IN_JSON = codes(code => code >= 0x20 && code < 0x7f && code !== QUOTE && code !== BACKSLASH);
 const PLAIN_IN_VALUE = codes(code => escapeValue(String.fromCharCode(code)).length === 1);
@@ -29,10 +32,17 @@ export class LineBuffer {
     return this.#bytes.length - this.length;
   }
 
-  /** Bytes that are known to be safe here: what every line has. */
+  /** Bytes that are known to be safe here: what every line has, or what `since` gave. */
   fixed(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.length);
+    const to = this.#bytes;
+    if (bytes.length > MAX_LOOPED_BYTES) to.set(bytes, this.length);
+    else for (let i = 0; i < bytes.length; i++) to[this.length + i] = bytes[i] ?? 0;
     this.length += bytes.length;
+  }
+
+  /** A copy of what was put since `length` was `start`. */
+  since(start: number): Uint8Array {
+    return Uint8Array.from(this.#bytes.subarray(start, this.length));
   }
 
   /** ASCII text that is known to be safe here. */

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { CloseEvent, DecisionEvent } from '../../src/dataplane/events.ts';
 import { FlowLines } from '../../src/observe/flow-lines.ts';
 import { LineChunks, type Lines, releaseLines } from '../../src/observe/line-chunks.ts';
 import type { LogFormat } from '../../src/observe/log.ts';
-import { bytesIn, close, decision, linesIn } from './support.ts';
+import { bytesIn, close, decision, type FlowEvent, linesIn } from './support.ts';
 
 const GATEWAY = 'nv-transit-egress';
 const FORMATS: readonly LogFormat[] = ['json', 'text'];
@@ -241,6 +242,62 @@ describe.each(FORMATS)('as %s', format => {
     lines.decided(decision({ rule: 'x'.repeat(100_000) }), 0);
     lines.decided(decision(), 0);
     expect(take().map(line => line.length > 100_000)).toEqual([false, true, false]);
+  });
+});
+
+describe.each(FORMATS)('what was written of flows before, as %s', format => {
+  const few = <T>(...values: readonly T[]) => fc.constantFrom(...values);
+  const identity = {
+    listener: few('gw', 'proxy'),
+    srcIp: few('10.0.0.1', '10.0.0.2'),
+    dstIp: few('192.0.2.1', '192.0.2.2', null),
+    dstPort: few(443, 8443),
+    hostname: few('a.example', 'b.example', 'c\n"d', null),
+    protocol: few('tls', 'http', 'tcp'),
+  } as const;
+  const decisions = fc.record({
+    ...identity,
+    state: few('MATCHED', 'NO_MATCH', 'DENIED'),
+    action: few('allow', 'deny'),
+    reason: few('not_allowed', 'denied_by_rule', null),
+    rule: few('one', 'two "three"', null),
+    detail: few('server-name-count', null),
+    vpcEndpoint: few('vpce-0a', null),
+    ech: fc.boolean(),
+    dstMismatch: fc.boolean(),
+  } as const);
+  const closes = fc.record({ ...identity, end: few('client_fin', 'server_reset') } as const);
+
+  test('changes no line', () => {
+    const event = fc.oneof(
+      decisions.map(overrides => decision(overrides as Partial<DecisionEvent>)),
+      closes.map(overrides => close(overrides as Partial<CloseEvent>)),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(event, { minLength: 5, maxLength: 60 }),
+        fc.nat({ max: 1 }),
+        (events, suppressed) => {
+          const write = (lines: FlowLines, one: FlowEvent) =>
+            'end' in one ? lines.closed(one, suppressed) : lines.decided(one, suppressed);
+          const { lines, take } = linesOf(format);
+          for (const one of events) write(lines, one);
+          const alone = events.flatMap(one => {
+            const fresh = linesOf(format);
+            write(fresh.lines, one);
+            return fresh.take();
+          });
+          expect(take()).toEqual(alone);
+        },
+      ),
+    );
+  });
+
+  test('is forgotten when very many destinations come in between', () => {
+    const { lines, take } = linesOf(format);
+    const hosts = [...Array(1_000).keys(), ...Array(1_000).keys()].map(i => `h${i}.example`);
+    for (const hostname of hosts) lines.decided(decision({ hostname }), 0);
+    expect(take().map(line => /hostname=(\S+)/.exec(line)?.[1])).toEqual(hosts);
   });
 });
 

@@ -95,6 +95,61 @@ describe('a chunk of lines in bytes', () => {
   });
 });
 
+describe('lines in memory that is lent', () => {
+  /** Lends `lines`; the memory is written over as soon as it is given back. */
+  function lend(sink: LineSink, lines: string, given: string[]): void {
+    const bytes = new TextEncoder().encode(lines);
+    sink.write(bytes, () => {
+      given.push(lines);
+      bytes.fill(0x3f);
+    });
+  }
+
+  test('arrive whole and in their place, and the memory is given back once each, in order', async () => {
+    const { fd, content } = openFile();
+    const sink = new LineSink({ fd });
+    const given: string[] = [];
+    sink.write('first\n');
+    lend(sink, 'second\n', given);
+    lend(sink, 'third\n', given);
+    sink.write('fourth\n');
+    lend(sink, 'fifth\n', given);
+    await sink.flush(10_000);
+    expect(content()).toBe('first\nsecond\nthird\nfourth\nfifth\n');
+    expect(given).toEqual(['second\n', 'third\n', 'fifth\n']);
+  });
+
+  test('are given back when they are lost: past the bound, and to an error', async () => {
+    const given: string[] = [];
+    const { sink, content } = troubledSink('fails');
+    lend(sink, `${'x'.repeat(999)}\n`, given);
+    lend(sink, 'too much\n', given);
+    expect(given).toEqual(['too much\n']);
+    await sink.flush(10_000);
+    expect([content(), given.length, sink.dropped]).toEqual(['', 2, 2]);
+  });
+
+  test('are given back by flushSync, once they are written', () => {
+    const { fd, content } = openFile();
+    const sink = new LineSink({ fd });
+    const given: string[] = [];
+    sink.write('first\n');
+    lend(sink, 'last words\n', given);
+    sink.flushSync();
+    expect([content(), given]).toEqual(['first\nlast words\n', ['last words\n']]);
+  });
+
+  test('are written to their end after a write that took a part, and stand on a line of their own after a torn one', async () => {
+    const given: string[] = [];
+    // A part of the first, which then fails: what comes next must not run into it.
+    const { sink, content } = troubledSink(3, 'fails');
+    lend(sink, 'abcdef\n', given);
+    lend(sink, 'ghi\n', given);
+    await sink.flush(10_000);
+    expect([content(), given, sink.dropped]).toEqual(['abc\nghi\nlost 1\n', ['abcdef\n', 'ghi\n'], 1]);
+  });
+});
+
 test('a flush of nothing resolves', async () => {
   await new LineSink({ fd: openFile().fd }).flush(10_000);
 });
