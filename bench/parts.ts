@@ -145,7 +145,7 @@ export const PARTS: readonly Part[] = [
     summary: 'memory at 0, 1 000 and 5 000 idle flows',
     run: async stage => ({
       title: 'Idle flows',
-      text: 'A fresh process, then flows that had their answer and say nothing more. The kernel keeps the sockets; that is the same for all and not counted.',
+      text: 'After 20 000 short flows: flows that had their answer and say nothing more. The kernel keeps the sockets; that is the same for all and not counted.',
       tables: await measureIdleFlows(stage, BEST),
     }),
   },
