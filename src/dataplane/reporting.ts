@@ -5,7 +5,7 @@ import type { Timer, Timers } from './timers.ts';
  * The flows of so long share a report: each wakes the main thread, which on a machine with few cores takes the core from
  * a worker with flows at hand.
  */
-const REPORT_MS = 50;
+const REPORT_MS = 100;
 /** What is kept back is looked through so often. */
 const HOLDING_MS = 1_000;
 

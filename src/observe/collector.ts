@@ -7,7 +7,7 @@ import type { RuleHits } from './rule-hits.ts';
 import type { Sites } from './sites.ts';
 
 /** A quarter of what lines are handed over in. */
-const MIN_LENT_BYTES = 64 * 1024;
+const MIN_LENT_BYTES = 256 * 1024;
 
 /** Takes the reports of all threads and passes each part on: lines to the log and to who listens, sums to metrics, sites and rule hits. */
 export class Collector {
@@ -45,7 +45,7 @@ export class Collector {
     const bytes = bytesOf(chunk);
     this.#tail.say(bytes);
     if (bytes.length >= MIN_LENT_BYTES) return this.#log.writeLines(bytes, () => releaseLines(chunk));
-    this.#log.writeLines(Uint8Array.from(bytes));
+    this.#log.writeLines(Buffer.from(bytes));
     releaseLines(chunk);
   }
 }

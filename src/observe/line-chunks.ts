@@ -9,8 +9,8 @@ export interface Lines {
 
 /** What a worker's lines may take while the main thread is held up; more are lost, and counted. */
 const MAX_POOL_BYTES = 64 * 1024 * 1024;
-/** Some milliseconds of flows. */
-const CHUNK_BYTES = 256 * 1024;
+/** What a report has to say of ten thousand flows a second. */
+const CHUNK_BYTES = 1024 * 1024;
 /** Chunks that are kept although nobody needs them now. */
 const SPARE_CHUNKS = 2;
 

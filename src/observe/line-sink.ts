@@ -15,7 +15,7 @@ export type WriteDone = (error: NodeJS.ErrnoException | null, written: number) =
 export type TellLost = (lines: number) => void;
 
 /** Once this much waits it is written at once, a hundred and more records in one system call. */
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 /** Less waits this long for company. */
 const LINGER_MS = 20;
 /** A full pipe is tried again after the first of these, then after twice as long each time up to the second. */

@@ -217,7 +217,7 @@ describe.each(FORMATS)('as %s', format => {
   });
 
   test('while the reader keeps all memory, lines are lost and counted; afterwards they are written again', () => {
-    const lines = new FlowLines({ format, gateway: GATEWAY }, new LineChunks(1024 * 1024));
+    const lines = new FlowLines({ format, gateway: GATEWAY }, new LineChunks(4 * 1024 * 1024));
     let kept: readonly Lines[] = [];
     let lost = 0;
     const said = 5_000;
