@@ -29,6 +29,8 @@ COPY config ./config
 # Nothing is written: run it with a read-only root file system, without capabilities.
 USER nonroot
 ENV NODE_ENV=production
+# Plain HTTP leaves much garbage: collected in smaller steps it takes 30 MiB less, and does not cost more.
+ENV NODE_OPTIONS=--max-semi-space-size=4
 
 # Explicit proxy, and admin with /metrics. Both are bound to loopback by the shipped configuration, which is right for
 # a sidecar. A gateway mounts its own somewhere else (the presets stay in /app/config/presets), and says so with -c.

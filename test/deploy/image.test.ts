@@ -20,6 +20,9 @@ const NOBODY = '65534';
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const canConfine = spawnSync('unshare', ['--mount', 'setpriv', '-V'], { stdio: 'ignore' }).status === 0;
 
+/** What the image sets for whatever runs in it. */
+const ENVIRONMENT = [...read('Dockerfile').matchAll(/^ENV (.+)$/gm)].map(([, setting]) => setting).join(' ');
+
 /** As a container runs it: another user, nothing that root may, and no file that can be written. */
 const CONFINED = [
   'unshare',
@@ -32,7 +35,7 @@ const CONFINED = [
    chmod -R a+rX "$directory"
    for tree in "$0" "$directory"; do mount --bind "$tree" "$tree"; mount -o remount,bind,ro "$tree"; done
    mount -o remount,bind,ro /
-   exec env -i NODE_ENV=production setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs "$@"`,
+   exec env -i ${ENVIRONMENT} setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs "$@"`,
 ];
 
 describe('the image', () => {
