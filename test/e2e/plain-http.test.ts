@@ -111,8 +111,9 @@ describePlanes('plain HTTP', dataplane => {
     if (process.platform === 'linux') {
       await until(`descriptors are back to ${idle}`, () => descriptors() <= idle + 1);
     }
-    const decided = daemon.lines.filter(line => line.event === 'decision').length;
-    await daemon.collect(line => line.event === 'close', decided);
+    const count = (event: string) => daemon.lines.filter(line => line.event === event).length;
+    const areAllSaid = () => count('close') >= KEPT && count('close') === count('decision');
+    await until('every flow has both its records', areAllSaid);
     pairRecords(daemon.lines);
   });
 
