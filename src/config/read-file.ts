@@ -122,6 +122,8 @@ export async function hashPolicy(path: string): Promise<ReadResult<string>> {
     if (files.length === 0) return refuse(path, ...NO_FILE);
     for (const file of files) {
       const read = await withRegularFile(file, async (handle, size) => {
+        // Loading refuses it as well; most often, it is about to be written.
+        if (size === 0) return refuse(file, 'is empty', 'begin with "version: 1"');
         if (files.length > 1) hash.update(fileHead(file, size));
         return (await hashPieces(hash, handle)) === size
           ? { ok: true, value: size }

@@ -23,7 +23,10 @@ export interface WatchOptions {
   readonly onChange: (sha256: string | typeof UNREADABLE) => Promise<boolean>;
   /** Events are answered so long after the first of them, however many follow. */
   readonly settleMs?: number;
-  /** How long a policy may be missing or unreadable before that is a change: long enough to be deleted and written anew. */
+  /**
+   * How long a policy may be missing, unreadable or empty before that is a change: long enough to be deleted and written
+   * anew, or cut to nothing and written.
+   */
   readonly graceMs?: number;
   /** Resolves once the directories are watched. `onEvent` hears what file changed, by name, where that is known. */
   readonly watchDirectories?: (
@@ -40,8 +43,9 @@ export interface PolicyWatcher {
 /**
  * Calls `onChange` whenever the content of a policy file or directory is not what is loaded. Events are only hints: what
  * counts is the content, so a touch changes nothing, and an atomic rename or the symlink swap of a Kubernetes ConfigMap
- * is seen because the directories are watched, the one the path names and the one it leads to. A policy that is missing
- * or cannot be read for a while is a change as well: loading it says what is wrong. Resolves once watching has begun and the present content has been looked at.
+ * is seen because the directories are watched, the one the path names and the one it leads to. A policy that is missing,
+ * empty or cannot be read for a while is a change as well: loading it says what is wrong. Resolves once watching has begun
+ * and the present content has been looked at.
  */
 export async function watchPolicy(
   path: string,

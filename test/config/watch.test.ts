@@ -168,6 +168,7 @@ describe('a watched policy', () => {
 describe('a policy that cannot be read', () => {
   it.each<[string, (path: string) => Promise<unknown>]>([
     ['because it is gone', path => rm(path)],
+    ['because it is empty', path => truncate(path)],
     ['because it is larger than any policy', path => truncate(path, 65 * 1024 * 1024)],
     [
       'because a directory without policies took its place',
@@ -211,12 +212,18 @@ describe('a policy that cannot be read', () => {
     expect(offered).toEqual([UNREADABLE, UNREADABLE]);
   });
 
-  it('for a moment only is no change', async () => {
+  it.each<[string, (path: string) => Promise<unknown>]>([
+    ['gone', path => rm(path)],
+    ['empty', path => truncate(path)],
+  ])('for a moment only, while it is %s, is no change', async (_, spoil) => {
     const path = join(directory, 'policy.yaml');
     await writeFile(path, 'one');
-    const change = await watching(path, { graceMs: 3_600_000 });
-    await rm(path);
+    const { look, watchDirectories } = eventsByHand();
+    const change = await watching(path, { settleMs: 0, graceMs: 3_600_000, watchDirectories });
+    await spoil(path);
+    await look();
     await writeFile(path, 'two');
+    await look();
     expect(await change()).toBe(sha256('two'));
   });
 });
