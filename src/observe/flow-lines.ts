@@ -4,7 +4,8 @@ import { IsoClock } from './iso-time.ts';
 import { LineBuffer, MAX_BYTES_PER_UNIT } from './line-buffer.ts';
 import { LineChunks, type Lines, writable } from './line-chunks.ts';
 import type { Labels, LogFormat } from './log.ts';
-import { PhraseBook, type Phrases } from './phrases.ts';
+import { PhraseBook } from './phrases.ts';
+import { type Wording, Words } from './wording.ts';
 
 /** More than the names of all fields, the numbers and the values from closed lists take in one line. */
 const FIXED_BYTES = 1_024;
@@ -16,14 +17,6 @@ const LEVEL = Buffer.from('{"level":"info","time":"');
 const LISTENER = Buffer.from(',"listener":');
 const SRC_IP = Buffer.from(',"src_ip":');
 const SRC_PORT = Buffer.from(',"src_port":');
-const DST_IP = Buffer.from(',"dst_ip":');
-const DST_PORT = Buffer.from(',"dst_port":');
-const HOSTNAME = Buffer.from(',"hostname":');
-const PROTOCOL = Buffer.from(',"protocol":"');
-const STATE = Buffer.from(',"state":"');
-const ACTION = Buffer.from('","action":"');
-const REASON = Buffer.from('","reason":');
-const RULE = Buffer.from(',"rule":');
 const DETAIL = Buffer.from(',"detail":');
 const MSG = Buffer.from(',"msg":"');
 const END = Buffer.from('"}\n');
@@ -38,16 +31,12 @@ const ECH = Buffer.from(',"ech":true');
 const DST_MISMATCH = Buffer.from(',"dst_mismatch":true');
 const SUPPRESSED = Buffer.from(',"suppressed":');
 const TEXT_SUPPRESSED = Buffer.from(' suppressed=');
-const TEXT_STATE = Buffer.from(' state=');
 const TEXT_DROP_REASON = Buffer.from(' drop_reason=');
-const TEXT_RULE = Buffer.from(' Rule=');
 const TEXT_VPC_ENDPOINT = Buffer.from(' vpc_endpoint=');
 const TEXT_END = Buffer.from(' end=');
 const TEXT_BYTES_OUT = Buffer.from(' bytes_out=');
 const TEXT_BYTES_IN = Buffer.from(' bytes_in=');
 const TEXT_DURATION_MS = Buffer.from(' duration_ms=');
-const TEXT_D_IP = Buffer.from(' D_IP=');
-const TEXT_HOSTNAME = Buffer.from(' hostname=');
 const TEXT_LEVEL = Buffer.from('Z info ');
 const NEWLINE = Buffer.from('\n');
 
@@ -77,7 +66,7 @@ export class FlowLines {
   readonly #gateway: Uint8Array;
   readonly #fixedBytes: number;
   readonly #clock = new IsoClock();
-  readonly #phrases = new PhraseBook();
+  readonly #phrases: PhraseBook;
   readonly #chunks: LineChunks;
   #memory: SharedArrayBuffer | null = null;
   #line = new LineBuffer(new Uint8Array(0));
@@ -86,6 +75,7 @@ export class FlowLines {
 
   constructor({ format, gateway, labels = {} }: FlowLineSettings, chunks = new LineChunks()) {
     this.#format = format;
+    this.#phrases = new PhraseBook(new Words(format));
     const gatewayValue = escapeValue(gateway);
     this.#gateway = Buffer.from(
       `Gateway=${format === 'json' ? escapeJson(gatewayValue) : gatewayValue} S_IP=`,
@@ -111,14 +101,14 @@ export class FlowLines {
       lengthOf(event.rule) + lengthOf(event.detail) + lengthOf(event.vpcEndpoint),
     );
     if (line === null) return;
-    const phrases = this.#phrases.get(event);
+    const wording = this.#phrases.of(event);
     if (this.#format === 'text') {
       this.#openText(line, event);
-      this.#decisionMessage(line, event, phrases, suppressed);
+      this.#decisionMessage(line, event, wording, suppressed);
       return line.fixed(NEWLINE);
     }
-    this.#openJson(line, event, phrases, this.#openings.decision);
-    this.#verdict(line, event, phrases);
+    this.#openJson(line, event, wording, this.#openings.decision);
+    wording.verdict(line, event);
     if (event.detail !== null) {
       line.fixed(DETAIL);
       line.json(event.detail);
@@ -131,7 +121,7 @@ export class FlowLines {
     if (event.dstMismatch) line.fixed(DST_MISMATCH);
     this.#suppressed(line, SUPPRESSED, suppressed);
     line.fixed(MSG);
-    this.#decisionMessage(line, event, phrases, suppressed);
+    this.#decisionMessage(line, event, wording, suppressed);
     line.fixed(END);
   }
 
@@ -139,13 +129,13 @@ export class FlowLines {
   closed(event: CloseEvent, suppressed: number): void {
     const line = this.#begin(event, 0);
     if (line === null) return;
-    const phrases = this.#phrases.get(event);
+    const wording = this.#phrases.of(event);
     if (this.#format === 'text') {
       this.#openText(line, event);
-      this.#closeMessage(line, event, phrases, suppressed);
+      this.#closeMessage(line, event, wording, suppressed);
       return line.fixed(NEWLINE);
     }
-    this.#openJson(line, event, phrases, this.#openings.close);
+    this.#openJson(line, event, wording, this.#openings.close);
     line.fixed(BYTES_OUT);
     line.integer(event.bytesOut);
     line.fixed(BYTES_IN);
@@ -161,7 +151,7 @@ export class FlowLines {
     line.fixed(CLOSING);
     this.#suppressed(line, SUPPRESSED, suppressed);
     line.fixed(MSG);
-    this.#closeMessage(line, event, phrases, suppressed);
+    this.#closeMessage(line, event, wording, suppressed);
     line.fixed(END);
   }
 
@@ -200,7 +190,7 @@ export class FlowLines {
   #openJson(
     line: LineBuffer,
     event: FlowIdentity & { timeMs: number },
-    phrases: Phrases | null,
+    wording: Wording,
     opening: Uint8Array,
   ): void {
     line.fixed(LEVEL);
@@ -213,37 +203,7 @@ export class FlowLines {
     line.json(event.srcIp);
     line.fixed(SRC_PORT);
     line.integer(event.srcPort);
-    this.#destination(line, event, phrases);
-  }
-
-  #destination(line: LineBuffer, event: FlowIdentity, phrases: Phrases | null): void {
-    if (phrases?.destination) return line.fixed(phrases.destination);
-    const start = line.length;
-    line.fixed(DST_IP);
-    line.json(event.dstIp);
-    line.fixed(DST_PORT);
-    line.integer(event.dstPort);
-    line.fixed(HOSTNAME);
-    line.json(event.hostname);
-    line.fixed(PROTOCOL);
-    line.plain(event.protocol);
-    line.fixed(CLOSING);
-    if (phrases !== null) phrases.destination = line.since(start);
-  }
-
-  #verdict(line: LineBuffer, event: DecisionEvent, phrases: Phrases | null): void {
-    const known = phrases?.verdictOf(event) ?? null;
-    if (known?.record) return line.fixed(known.record);
-    const start = line.length;
-    line.fixed(STATE);
-    line.plain(event.state);
-    line.fixed(ACTION);
-    line.plain(event.action);
-    line.fixed(REASON);
-    line.json(event.reason);
-    line.fixed(RULE);
-    line.json(event.rule);
-    if (known !== null) known.record = line.since(start);
+    wording.destination(line, event);
   }
 
   #openText(line: LineBuffer, event: { timeMs: number }): void {
@@ -257,24 +217,19 @@ export class FlowLines {
   }
 
   /** `Gateway=… S_IP=… D_IP=… hostname=… state=… [drop_reason=…] [Rule=…] [vpc_endpoint=…] [suppressed=…]`, each value escaped. */
-  #decisionMessage(
-    line: LineBuffer,
-    event: DecisionEvent,
-    phrases: Phrases | null,
-    suppressed: number,
-  ): void {
-    this.#identity(line, event, phrases);
-    this.#verdictMessage(line, event, phrases);
+  #decisionMessage(line: LineBuffer, event: DecisionEvent, wording: Wording, suppressed: number): void {
+    this.#identity(line, event, wording);
+    wording.verdictInMessage(line, event);
     if (event.vpcEndpoint !== null && this.#format === 'text') {
       line.fixed(TEXT_VPC_ENDPOINT);
-      line.value(event.vpcEndpoint);
+      line.value('text', event.vpcEndpoint);
     }
     this.#suppressed(line, TEXT_SUPPRESSED, suppressed);
   }
 
   /** The same opening as a decision's; no `state=`, so that a parser that counts verdicts counts each flow once. */
-  #closeMessage(line: LineBuffer, event: CloseEvent, phrases: Phrases | null, suppressed: number): void {
-    this.#identity(line, event, phrases);
+  #closeMessage(line: LineBuffer, event: CloseEvent, wording: Wording, suppressed: number): void {
+    this.#identity(line, event, wording);
     line.fixed(TEXT_END);
     line.plain(event.end);
     line.fixed(TEXT_BYTES_OUT);
@@ -296,38 +251,10 @@ export class FlowLines {
     line.integer(count);
   }
 
-  #identity(line: LineBuffer, event: FlowIdentity, phrases: Phrases | null): void {
+  #identity(line: LineBuffer, event: FlowIdentity, wording: Wording): void {
     line.fixed(this.#gateway);
-    this.#value(line, event.srcIp);
-    if (phrases?.message) return line.fixed(phrases.message);
-    const start = line.length;
-    line.fixed(TEXT_D_IP);
-    this.#value(line, event.dstIp);
-    line.fixed(TEXT_HOSTNAME);
-    this.#value(line, event.hostname);
-    if (phrases !== null) phrases.message = line.since(start);
-  }
-
-  #verdictMessage(line: LineBuffer, event: DecisionEvent, phrases: Phrases | null): void {
-    const known = phrases?.verdictOf(event) ?? null;
-    if (known?.message) return line.fixed(known.message);
-    const start = line.length;
-    line.fixed(TEXT_STATE);
-    line.plain(event.state);
-    if (event.reason !== null) {
-      line.fixed(TEXT_DROP_REASON);
-      line.plain(event.reason.toUpperCase());
-    }
-    if (event.rule !== null) {
-      line.fixed(TEXT_RULE);
-      this.#value(line, event.rule);
-    }
-    if (known !== null) known.message = line.since(start);
-  }
-
-  #value(line: LineBuffer, text: string | null): void {
-    if (this.#format === 'json') line.valueInJson(text);
-    else line.value(text);
+    line.value(this.#format, event.srcIp);
+    wording.destinationInMessage(line, event);
   }
 }
 

@@ -1,4 +1,5 @@
 import { escapeJson, escapeValue } from './escape.ts';
+import type { LogFormat } from './log.ts';
 
 const NULL = Buffer.from('null');
 const QUOTE = 0x22;
@@ -79,16 +80,11 @@ export class LineBuffer {
     this.#bytes[this.length++] = QUOTE;
   }
 
-  /** Any text as the value of a `KEY=value` field: see `escapeValue`. */
-  value(text: string | null): void {
-    if (text === null || text === '' || !this.#copyWhere(PLAIN_IN_VALUE, text)) this.plain(escapeValue(text));
-  }
-
-  /** The same inside a JSON string. */
-  valueInJson(text: string | null): void {
-    if (text === null || text === '' || !this.#copyWhere(PLAIN_IN_VALUE, text)) {
-      this.plain(escapeJson(escapeValue(text)));
-    }
+  /** Any text as the value of a `KEY=value` field (see `escapeValue`): in text, or inside a JSON string. */
+  value(format: LogFormat, text: string | null): void {
+    if (text !== null && text !== '' && this.#copyWhere(PLAIN_IN_VALUE, text)) return;
+    const escaped = escapeValue(text);
+    this.plain(format === 'json' ? escapeJson(escaped) : escaped);
   }
 
   /** Copies `text` if all of it is of the given codes; else leaves no trace. */

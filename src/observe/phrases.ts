@@ -1,12 +1,27 @@
 import type { DecisionEvent, FlowIdentity } from '../dataplane/events.ts';
+import type { LineBuffer } from './line-buffer.ts';
+import type { Wording } from './wording.ts';
 
 /** Destinations that are remembered; the flows of a moment go to few. */
 const MAX_DESTINATIONS = 256;
 
-/** The bytes that say a verdict, in a record and in its message; null until they were written once. */
-export class VerdictPhrases {
-  record: Uint8Array | null = null;
-  message: Uint8Array | null = null;
+/** Bytes of a line: put together once, copied then. */
+class Phrase {
+  #bytes: Uint8Array | null = null;
+
+  /** `write` says the same each time. */
+  put(line: LineBuffer, write: () => void): void {
+    if (this.#bytes !== null) return line.fixed(this.#bytes);
+    const start = line.length;
+    write();
+    this.#bytes = line.since(start);
+  }
+}
+
+/** What is said of a verdict. */
+class Verdict {
+  readonly inRecord = new Phrase();
+  readonly inMessage = new Phrase();
   readonly #of: DecisionEvent;
 
   constructor(of: DecisionEvent) {
@@ -19,14 +34,16 @@ export class VerdictPhrases {
   }
 }
 
-/** The same for a destination, and for what was decided of it last. */
-export class Phrases {
-  destination: Uint8Array | null = null;
-  message: Uint8Array | null = null;
+/** What is said of a destination, and of what was decided of it last. */
+class Phrases implements Wording {
+  readonly #words: Wording;
   readonly #of: FlowIdentity;
-  #verdict: VerdictPhrases | null = null;
+  readonly #inRecord = new Phrase();
+  readonly #inMessage = new Phrase();
+  #lastVerdict: Verdict | null = null;
 
-  constructor(of: FlowIdentity) {
+  constructor(words: Wording, of: FlowIdentity) {
+    this.#words = words;
     this.#of = of;
   }
 
@@ -34,22 +51,43 @@ export class Phrases {
     return this.#of.dstIp === dstIp && this.#of.dstPort === dstPort && this.#of.protocol === protocol;
   }
 
-  verdictOf(event: DecisionEvent): VerdictPhrases {
-    if (this.#verdict === null || !this.#verdict.fits(event)) this.#verdict = new VerdictPhrases(event);
-    return this.#verdict;
+  destination(line: LineBuffer, event: FlowIdentity): void {
+    this.#inRecord.put(line, () => this.#words.destination(line, event));
+  }
+
+  verdict(line: LineBuffer, event: DecisionEvent): void {
+    this.#verdictOf(event).inRecord.put(line, () => this.#words.verdict(line, event));
+  }
+
+  destinationInMessage(line: LineBuffer, event: FlowIdentity): void {
+    this.#inMessage.put(line, () => this.#words.destinationInMessage(line, event));
+  }
+
+  verdictInMessage(line: LineBuffer, event: DecisionEvent): void {
+    this.#verdictOf(event).inMessage.put(line, () => this.#words.verdictInMessage(line, event));
+  }
+
+  #verdictOf(event: DecisionEvent): Verdict {
+    if (this.#lastVerdict === null || !this.#lastVerdict.fits(event)) this.#lastVerdict = new Verdict(event);
+    return this.#lastVerdict;
   }
 }
 
-/** What the records of flows to one destination have in common, so that it is put together once and copied then. */
+/** What the records of flows to one destination have in common is put together once and copied then. */
 export class PhraseBook {
+  readonly #words: Wording;
   readonly #byHostname = new Map<string | null, Phrases>();
 
-  /** Null when no such flow was seen lately: most hostnames of a scan are seen once. */
-  get(event: FlowIdentity): Phrases | null {
+  constructor(words: Wording) {
+    this.#words = words;
+  }
+
+  /** The words themselves when no such flow was seen lately: most hostnames of a scan are seen once. */
+  of(event: FlowIdentity): Wording {
     const known = this.#byHostname.get(event.hostname);
     if (known?.fits(event)) return known;
     if (this.#byHostname.size >= MAX_DESTINATIONS) this.#byHostname.clear();
-    this.#byHostname.set(event.hostname, new Phrases(event));
-    return null;
+    this.#byHostname.set(event.hostname, new Phrases(this.#words, event));
+    return this.#words;
   }
 }
