@@ -18,6 +18,12 @@ export type TellLost = (lines: number) => void;
 const CHUNK_BYTES = 64 * 1024;
 /** Less waits this long for company. */
 const LINGER_MS = 20;
+/** Writing much more in one call keeps the core from a worker that shares it for a millisecond. */
+const SLICE_BYTES = 128 * 1024;
+/** The core is left to others this long between two slices. */
+const PAUSE_MS = 2;
+/** What waits is written in so many slices at most, so that pauses hold up nothing for long. */
+const MAX_SLICES = 16;
 /** A full pipe is tried again after the first of these, then after twice as long each time up to the second. */
 const MIN_RETRY_MS = 1;
 const MAX_RETRY_MS = 64;
@@ -37,8 +43,11 @@ interface Piece {
 
 const NOTHING: Piece = { bytes: Buffer.alloc(0), giveBack: null, told: 0 };
 
-/** `writing`: a chunk is with the system; `retrying`: a timer will offer it again; `lingering`: a timer will start. */
-type SinkState = 'idle' | 'lingering' | 'writing' | 'retrying';
+/**
+ * `writing`: a slice is with the system; `retrying`: a timer will offer it again; `pausing`: a timer will offer the next;
+ * `lingering`: a timer will start.
+ */
+type SinkState = 'idle' | 'lingering' | 'writing' | 'pausing' | 'retrying';
 
 /**
  * Writes lines to a descriptor without ever waiting for it: what a slow reader leaves over is kept up to a bound,
@@ -110,8 +119,8 @@ export class LineSink {
     }
     this.#pending.push({ bytes, giveBack, told: this.#told });
     this.#pendingBytes += bytes.length;
-    if (this.#state === 'writing' || this.#state === 'retrying') return;
-    if (this.#pendingBytes >= CHUNK_BYTES) this.#writeChunk();
+    if (this.#state !== 'idle' && this.#state !== 'lingering') return;
+    if (this.#pendingBytes >= CHUNK_BYTES) this.#writeSlice();
     else if (this.#state === 'idle') this.#writeAfter('lingering', LINGER_MS);
   }
 
@@ -123,7 +132,7 @@ export class LineSink {
         clearTimeout(timer);
         resolve();
       });
-      if (this.#state === 'idle' || this.#state === 'lingering') this.#writeChunk();
+      if (this.#state !== 'writing' && this.#state !== 'retrying') this.#writeSlice();
     });
   }
 
@@ -189,12 +198,12 @@ export class LineSink {
     return { bytes, giveBack: null, told: pieces.at(-1)?.told ?? 0 };
   }
 
-  #writeAfter(state: 'lingering' | 'retrying', delayMs: number): void {
+  #writeAfter(state: 'lingering' | 'pausing' | 'retrying', delayMs: number): void {
     this.#state = state;
-    this.#timer = setTimeout(() => this.#writeChunk(), delayMs);
+    this.#timer = setTimeout(() => this.#writeSlice(), delayMs);
   }
 
-  #writeChunk(): void {
+  #writeSlice(): void {
     clearTimeout(this.#timer);
     this.#state = 'writing';
     if (this.#chunk.bytes.length === 0) this.#takeChunk();
@@ -204,7 +213,21 @@ export class LineSink {
       return;
     }
     this.#writingSinceMs = performance.now();
-    this.#write(this.#chunk.bytes, (error, written) => this.#wrote(error, written));
+    this.#write(this.#slice(), (error, written) => this.#wrote(error, written));
+  }
+
+  /** Bytes that no write has accepted yet. */
+  get #waiting(): number {
+    return this.#chunk.bytes.length + this.#pendingBytes;
+  }
+
+  /** Whole lines, where one ends in it. */
+  #slice(): Buffer {
+    const { bytes } = this.#chunk;
+    const most = Math.max(SLICE_BYTES, Math.ceil(this.#waiting / MAX_SLICES));
+    if (bytes.length <= most) return bytes;
+    const end = bytes.lastIndexOf(NEWLINE, most - 1) + 1;
+    return bytes.subarray(0, end > 0 ? end : most);
   }
 
   #takeChunk(): void {
@@ -224,7 +247,8 @@ export class LineSink {
     this.#retryMs = MIN_RETRY_MS;
     if (error === null) this.#accepted(written);
     else this.#refused();
-    this.#writeChunk();
+    if (this.#waiting > 0 && this.#flushes.length === 0) this.#writeAfter('pausing', PAUSE_MS);
+    else this.#writeSlice();
   }
 
   #accepted(written: number): void {

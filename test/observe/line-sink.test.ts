@@ -95,6 +95,56 @@ describe('a chunk of lines in bytes', () => {
   });
 });
 
+describe('much at once', () => {
+  /** A sink whose writes succeed; `took` hears what each wrote. */
+  function sinkOf(took: (slice: string) => void) {
+    return new LineSink({
+      fd: -1,
+      write: (bytes, wrote) => {
+        took(Buffer.from(bytes).toString());
+        setImmediate(() => wrote(null, bytes.length));
+      },
+    });
+  }
+
+  test('is written in slices of whole lines, none above 128 KiB', async () => {
+    const slices: string[] = [];
+    const lines = LINE.repeat(12_000);
+    const whole = new Promise<void>(resolve => {
+      let length = 0;
+      const sink = sinkOf(slice => {
+        slices.push(slice);
+        length += slice.length;
+        if (length === lines.length) resolve();
+      });
+      sink.write(lines);
+    });
+    await whole;
+    expect(slices.join('')).toBe(lines);
+    expect(slices.length).toBe(10);
+    for (const slice of slices) expect([slice.length <= 131_072, slice.at(-1)]).toEqual([true, '\n']);
+  });
+
+  test('is written in larger slices, the more it is', async () => {
+    const lengths: number[] = [];
+    const sink = sinkOf(slice => lengths.push(slice.length));
+    sink.write(LINE.repeat(64_000));
+    await sink.flush(10_000);
+    expect([lengths[0], lengths.at(-1)]).toEqual([400_000, expect.toSatisfy(length => length <= 131_072)]);
+  });
+
+  test('that is one line is written in parts', async () => {
+    let text = '';
+    const sink = sinkOf(slice => {
+      text += slice;
+    });
+    const line = `${'y'.repeat(300_000)}\n`;
+    sink.write(line);
+    await sink.flush(10_000);
+    expect([text === line, sink.dropped]).toEqual([true, 0]);
+  });
+});
+
 describe('lines in memory that is lent', () => {
   /** Lends `lines`; the memory is written over as soon as it is given back. */
   function lend(sink: LineSink, lines: string, given: string[]): void {
