@@ -9,5 +9,6 @@ export default defineConfig({
     // Against hanging, with room for a machine that does other things beside.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -8,7 +8,7 @@ import { Scope } from '../support/scope.ts';
 import { until } from '../support/until.ts';
 import { Upstream } from '../support/upstream.ts';
 
-const IDLE_TIMEOUT_MS = 1_000;
+const IDLE_TIMEOUT_MS = 2_000;
 const SLOW_BYTES = 64 * 1024 * 1024;
 
 describePlanes('flows that take their time', dataplane => {

@@ -21,7 +21,7 @@ describeInLab('a transparent listener on SIGTERM', suite => {
         const late = await suite.clients.https('allowed.example', family.site);
         expect(late.code).toBe(CURL.cannotConnect);
       },
-      { timeout: 10_000, interval: 1 },
+      { timeout: 60_000, interval: 1 },
     );
     await visitor.ask();
     visitor.leave();

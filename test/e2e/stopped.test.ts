@@ -10,7 +10,7 @@ import { Upstream } from '../support/upstream.ts';
 
 const hello = buildClientHello();
 const answer = buildServerHello();
-const HELLO_TIMEOUT_MS = 4_000;
+const HELLO_TIMEOUT_MS = 8_000;
 /** More than an event loop takes in one go. */
 const CLIENTS = 600;
 

@@ -23,7 +23,7 @@ export interface LabDaemonOptions {
 
 /** Where its admin HTTP is by default. */
 const ADMIN = '127.0.0.1:9464';
-const RECORD_WITHIN_MS = 5_000;
+const RECORD_WITHIN_MS = 30_000;
 
 /** The real daemon in the gateway's room, as somebody who may do nothing but what its unit allows. */
 export class LabDaemon {

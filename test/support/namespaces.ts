@@ -8,9 +8,9 @@ export interface RunResult {
 }
 
 /** A client that is still there after this long hangs. */
-const RUN_TIMEOUT_MS = 15_000;
+const RUN_TIMEOUT_MS = 60_000;
 /** Killed processes are gone within milliseconds. */
-const KILLED_WITHIN_MS = 5_000;
+const KILLED_WITHIN_MS = 20_000;
 
 /** Network namespaces that belong together, with the links between them. Needs root. */
 export class Namespaces<Room extends string> {

@@ -53,7 +53,7 @@ describe('a client that never reads', () => {
     const client = await rig.dial();
     client.socket.pause();
     await client.send(`${GET}rubbish\r\n\r\n`);
-    await expect.poll(() => rig.closed, { timeout: 10_000 }).toMatchObject([{ end: 'idle_timeout' }]);
+    await expect.poll(() => rig.closed).toMatchObject([{ end: 'idle_timeout' }]);
     expect(rig.flows.openFlows).toBe(0);
     expect(rig.moved.in).toBeLessThan(32 * 1024 * 1024);
     client.socket.destroy();
