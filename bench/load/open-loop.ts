@@ -16,9 +16,9 @@ const GRACE_MS = 5_000;
  */
 export function runOpenLoop(
   loop: EventLoop,
-  { target, flowsPerSecond, seconds }: Extract<LoadOrder, { type: 'open' }>,
+  { target, flowsPerSecond, seconds, leadSeconds = 0 }: Extract<LoadOrder, { type: 'open' }>,
 ): FlowsResult {
-  const times = arrivalTimes(flowsPerSecond, seconds);
+  const times = arrivalTimes(flowsPerSecond, leadSeconds + seconds);
   const latencies = new Latencies(times.length);
   let [arrived, ended, failed, open] = [0, 0, 0, 0];
   const end = () => {
@@ -26,7 +26,9 @@ export function runOpenLoop(
     open--;
   };
   const maker = new FlowMaker(loop, target, {
-    answering: ({ dueMs }) => latencies.add((performance.now() - dueMs) * 1000),
+    answering: ({ dueMs }) => {
+      if (dueMs >= countedMs) latencies.add((performance.now() - dueMs) * 1000);
+    },
     answered: (_flow, socket) => {
       socket.close();
       end();
@@ -37,6 +39,7 @@ export function runOpenLoop(
     },
   });
   const begunMs = performance.now();
+  const countedMs = begunMs + 1000 * leadSeconds;
   const startDue = () => {
     const elapsedMs = performance.now() - begunMs;
     for (; (times[arrived] ?? Number.POSITIVE_INFINITY) <= elapsedMs; arrived++) {

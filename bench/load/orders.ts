@@ -24,6 +24,8 @@ export type LoadOrder =
       readonly target: Target;
       readonly flowsPerSecond: number;
       readonly seconds: number;
+      /** Goes before, at the same rate, without its latencies being counted: caches are cold, in all that take part. */
+      readonly leadSeconds?: number;
     }
   /** One flow that moves data in one direction. */
   | ({ readonly type: 'bulk'; readonly target: Target } & BulkCommand)

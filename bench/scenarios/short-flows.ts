@@ -72,6 +72,7 @@ export function measureShortFlows(
           type: 'open',
           target: who.target,
           flowsPerSecond: rate,
+          leadSeconds: stage.size(0.5, 0),
           seconds: stage.size(2.5, 0.15),
         };
         const samples = who.open.get(rate) ?? [];
