@@ -60,6 +60,32 @@ function eventsByHand() {
   return { look, watchDirectories };
 }
 
+/** A file of this content, watched by hand: what is offered, none of which is taken unless `isTaken` says so. */
+async function offersOf(content: string, isTaken: (hash: string) => boolean = () => false) {
+  const path = join(directory, 'policy.yaml');
+  await writeFile(path, content);
+  const offered: string[] = [];
+  const { look, watchDirectories } = eventsByHand();
+  watcher = await watchPolicy(path, {
+    settleMs: 0,
+    graceMs: 0,
+    loadedSha256: () => sha256(content),
+    onChange: async hash => {
+      offered.push(hash);
+      return isTaken(hash);
+    },
+    watchDirectories,
+  });
+  /** In one go: a look that is still under way must not find half a file. */
+  const replace = async (text: string) => {
+    await writeFile(join(directory, 'new'), text);
+    await rename(join(directory, 'new'), path);
+    await look();
+    await look();
+  };
+  return { path, offered, look, replace };
+}
+
 async function hashOf(path: string): Promise<string | null> {
   const sources = await readPolicySources(path);
   return sources.ok ? hashSources(sources.value) : null;
@@ -186,20 +212,7 @@ describe('a policy that cannot be read', () => {
   });
 
   it('is offered once for each fault', async () => {
-    const path = join(directory, 'policy.yaml');
-    await writeFile(path, 'one');
-    const offered: string[] = [];
-    const { look, watchDirectories } = eventsByHand();
-    watcher = await watchPolicy(path, {
-      settleMs: 0,
-      graceMs: 0,
-      loadedSha256: () => sha256('one'),
-      onChange: async hash => {
-        offered.push(hash);
-        return false;
-      },
-      watchDirectories,
-    });
+    const { path, offered, look } = await offersOf('one');
     for (const spoil of [() => rm(path), () => mkdir(path)]) {
       const before = offered.length;
       await spoil();
@@ -208,7 +221,7 @@ describe('a policy that cannot be read', () => {
       await look();
       await look();
     }
-    await watcher.close();
+    await watcher?.close();
     expect(offered).toEqual([UNREADABLE, UNREADABLE]);
   });
 
@@ -230,57 +243,19 @@ describe('a policy that cannot be read', () => {
 
 describe('a policy that was refused', () => {
   it('is offered again only when its content differs', async () => {
-    const path = join(directory, 'policy.yaml');
-    await writeFile(path, 'good');
-    const offered: string[] = [];
-    const { look, watchDirectories } = eventsByHand();
-    watcher = await watchPolicy(path, {
-      settleMs: 0,
-      loadedSha256: () => sha256('good'),
-      onChange: async hash => {
-        offered.push(hash);
-        return false;
-      },
-      watchDirectories,
-    });
-    const replace = async (text: string) => {
-      await writeFile(join(directory, 'new'), text);
-      await rename(join(directory, 'new'), path);
-    };
+    const { offered, replace, look } = await offersOf('good');
     await replace('bad');
-    await look();
     await look();
     await replace('worse');
     await look();
-    await look();
-    await watcher.close();
-    expect(offered).toEqual([sha256('bad'), sha256('worse')]);
+    await watcher?.close();
+    expect(offered).toEqual(['bad', 'worse'].map(sha256));
   });
-});
 
-describe('a policy that was refused and put back', () => {
-  it('is offered although it is loaded, so that the failure ends', async () => {
-    const path = join(directory, 'policy.yaml');
-    await writeFile(path, 'good');
-    const offered: string[] = [];
-    const { look, watchDirectories } = eventsByHand();
-    watcher = await watchPolicy(path, {
-      settleMs: 0,
-      loadedSha256: () => sha256('good'),
-      onChange: async hash => {
-        offered.push(hash);
-        return hash === sha256('good');
-      },
-      watchDirectories,
-    });
-    for (const text of ['bad', 'good', 'good', 'bad']) {
-      // In one go: a look that is still under way must not find half a file.
-      await writeFile(join(directory, 'new'), text);
-      await rename(join(directory, 'new'), path);
-      await look();
-      await look();
-    }
-    await watcher.close();
+  it('and put back is offered although it is loaded, so that the failure ends', async () => {
+    const { offered, replace } = await offersOf('good', hash => hash === sha256('good'));
+    for (const text of ['bad', 'good', 'good', 'bad']) await replace(text);
+    await watcher?.close();
     expect(offered).toEqual(['bad', 'good', 'bad'].map(sha256));
   });
 });
