@@ -7,8 +7,8 @@ export default defineConfig({
     // Most tests wait for processes and sockets.
     maxWorkers: availableParallelism() + 1,
     // Against hanging, with room for a machine that does other things beside.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -30,7 +30,7 @@ describePlanes('a body of one gigabyte', dataplane => {
   });
   afterAll(() => scope.close());
 
-  it.each(['upload', 'download'] as const)('arrives whole: %s', { timeout: 120_000 }, async direction => {
+  it.each(['upload', 'download'] as const)('arrives whole: %s', async direction => {
     const { client, server } = await openFlow(daemon, upstream, scope);
 
     const [from, to] = direction === 'upload' ? [client, server] : [server, client];

@@ -83,7 +83,7 @@ describePlanes('dialling', dataplane => {
     ['an address that is never dialled', 'forbidden.example', 'destination_forbidden', 'DENIED'],
     ['a private address that nothing permits', 'private.example', 'destination_forbidden', 'DENIED'],
     ['a name that does not resolve', 'unknown.invalid', 'unresolvable', 'MATCHED'],
-  ])('refuses %s', { timeout: 60_000 }, async (_what, name, reason, state) => {
+  ])('refuses %s', async (_what, name, reason, state) => {
     const client = await Peer.dial(daemon.port('tls'));
     await client.send(helloFor(name));
     expect(await client.end()).toBe('fin');

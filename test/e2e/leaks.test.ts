@@ -102,32 +102,28 @@ describePlanes('ten thousand flows', dataplane => {
     (await daemon.metric('sallyport_open_flows', '{listener="tls"}')) +
     (await daemon.metric('sallyport_open_flows', '{listener="proxy"}'));
 
-  it.skipIf(process.platform !== 'linux')(
-    'leave no descriptor, no flow and no memory behind',
-    { timeout: 120_000 },
-    async () => {
-      const descriptors = () => readdirSync(`/proc/${daemon.process.pid}/fd`).length;
-      const idleDescriptors = descriptors();
-      await run(WARM_UP);
-      await closed(WARM_UP);
-      // What is resident swings with the collector; its lows do not, unless something stays.
-      const resident: number[] = [];
-      for (let round = 1; round <= ROUNDS; round++) {
-        await run(ROUND);
-        await closed(WARM_UP + round * ROUND);
-        resident.push(residentBytes(daemon));
-      }
-      await until('no flow is open', async () => (await openFlows()) === 0);
-      expect(await daemon.metric('sallyport_undecided_flows')).toBe(0);
-      await until(
-        `descriptors are back to ${idleDescriptors}`,
-        () => descriptors() <= idleDescriptors + SPARE_DESCRIPTORS,
-      );
-      expect(Math.min(...resident.slice(-2)) - Math.min(...resident.slice(0, 2))).toBeLessThan(40 * MIB);
-      expect(pairRecords(daemon.lines)).toHaveLength(WARM_UP + ROUNDS * ROUND);
-      expect(daemon.otherOutput).toEqual([]);
-    },
-  );
+  it.skipIf(process.platform !== 'linux')('leave no descriptor, no flow and no memory behind', async () => {
+    const descriptors = () => readdirSync(`/proc/${daemon.process.pid}/fd`).length;
+    const idleDescriptors = descriptors();
+    await run(WARM_UP);
+    await closed(WARM_UP);
+    // What is resident swings with the collector; its lows do not, unless something stays.
+    const resident: number[] = [];
+    for (let round = 1; round <= ROUNDS; round++) {
+      await run(ROUND);
+      await closed(WARM_UP + round * ROUND);
+      resident.push(residentBytes(daemon));
+    }
+    await until('no flow is open', async () => (await openFlows()) === 0);
+    expect(await daemon.metric('sallyport_undecided_flows')).toBe(0);
+    await until(
+      `descriptors are back to ${idleDescriptors}`,
+      () => descriptors() <= idleDescriptors + SPARE_DESCRIPTORS,
+    );
+    expect(Math.min(...resident.slice(-2)) - Math.min(...resident.slice(0, 2))).toBeLessThan(40 * MIB);
+    expect(pairRecords(daemon.lines)).toHaveLength(WARM_UP + ROUNDS * ROUND);
+    expect(daemon.otherOutput).toEqual([]);
+  });
 });
 
 function residentBytes({ process: { pid } }: TestDaemon): number {

@@ -91,7 +91,7 @@ describePlanes('plain HTTP', dataplane => {
     expect(denied.stdout).toMatch(/\n403$/);
   });
 
-  it('is counted once a connection, and leaves nothing behind', { timeout: 60_000 }, async () => {
+  it('is counted once a connection, and leaves nothing behind', async () => {
     const descriptors = () => readdirSync(`/proc/${daemon.process.pid}/fd`).length;
     const open = () => daemon.metric('sallyport_open_flows', '{listener="tls"}');
     await until('no flow is open', async () => (await open()) === 0);

@@ -9,7 +9,7 @@ const name = isRoot
   ? 'from observing to enforcing'
   : 'from observing to enforcing (skipped: port 443 needs root)';
 
-it.skipIf(!isRoot)(name, { timeout: 120_000 }, async () => {
+it.skipIf(!isRoot)(name, async () => {
   const commands: string[] = [];
   const ending: Ending = await tellStory(MAIN, {
     chapter: () => {},

@@ -159,7 +159,7 @@ describe.skipIf(process.platform !== 'linux')('a data plane worker dies (epoll: 
     await until('it is not counted any more', async () => (await openHttp()) === 0);
   });
 
-  it('again and again: the daemon says so and ends with 1', { timeout: 30_000 }, async () => {
+  it('again and again: the daemon says so and ends with 1', async () => {
     const { daemon, trigger } = await start(2);
     for (let death = 1; death <= 5; death++) {
       await strike(daemon, trigger, 1, 'throw');

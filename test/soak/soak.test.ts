@@ -9,7 +9,6 @@ describe.skipIf(process.platform !== 'linux')('two thousand flows of all kinds (
   // Side by side: most of it is waiting for timeouts.
   it.concurrent.each(['epoll', 'portable'] as const)(
     '%s data plane: are the same to clients, records, metrics, upstreams and sites, and leave nothing behind',
-    { timeout: 150_000 },
     async dataplane => {
       const options = { flows: FLOWS, seconds: 60, seed: 7, dataplane, width: 32 };
       const result = await soak(options, MAIN, () => {});

@@ -142,7 +142,7 @@ class Client {
 // Not among what CI installs, for its size; http2-offer.test.ts holds what this is about.
 if (hasCommand('java')) {
   describe('java', () => {
-    it('is served although it offers HTTP/2', { timeout: 60_000 }, async () => {
+    it('is served although it offers HTTP/2', async () => {
       const directory = mkdtempSync(join(tmpdir(), 'sallyport-java-'));
       scope.defer(() => rmSync(directory, { recursive: true }));
       const source = join(directory, 'Client.java');
