@@ -5,7 +5,7 @@ import { LineBuffer, MAX_BYTES_PER_UNIT } from './line-buffer.ts';
 import { LineChunks, type Lines, writable } from './line-chunks.ts';
 import type { Labels, LogFormat } from './log.ts';
 import { PhraseBook } from './phrases.ts';
-import { type Wording, Words } from './wording.ts';
+import { dropReasonInMessage, type Wording, wordsIn } from './wording.ts';
 
 /** More than the names of all fields, the numbers and the values from closed lists take in one line. */
 const FIXED_BYTES = 1_024;
@@ -31,7 +31,6 @@ const ECH = Buffer.from(',"ech":true');
 const DST_MISMATCH = Buffer.from(',"dst_mismatch":true');
 const SUPPRESSED = Buffer.from(',"suppressed":');
 const TEXT_SUPPRESSED = Buffer.from(' suppressed=');
-const TEXT_DROP_REASON = Buffer.from(' drop_reason=');
 const TEXT_VPC_ENDPOINT = Buffer.from(' vpc_endpoint=');
 const TEXT_END = Buffer.from(' end=');
 const TEXT_BYTES_OUT = Buffer.from(' bytes_out=');
@@ -75,7 +74,7 @@ export class FlowLines {
 
   constructor({ format, gateway, labels = {} }: FlowLineSettings, chunks = new LineChunks()) {
     this.#format = format;
-    this.#phrases = new PhraseBook(new Words(format));
+    this.#phrases = new PhraseBook(wordsIn(format));
     const gatewayValue = escapeValue(gateway);
     this.#gateway = Buffer.from(
       `Gateway=${format === 'json' ? escapeJson(gatewayValue) : gatewayValue} S_IP=`,
@@ -238,10 +237,7 @@ export class FlowLines {
     line.integer(event.bytesIn);
     line.fixed(TEXT_DURATION_MS);
     line.integer(Math.round(event.durationMs));
-    if (event.reason !== null) {
-      line.fixed(TEXT_DROP_REASON);
-      line.plain(event.reason.toUpperCase());
-    }
+    dropReasonInMessage(line, event);
     this.#suppressed(line, TEXT_SUPPRESSED, suppressed);
   }
 

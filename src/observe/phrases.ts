@@ -1,6 +1,6 @@
 import type { DecisionEvent, FlowIdentity } from '../dataplane/events.ts';
 import type { LineBuffer } from './line-buffer.ts';
-import type { Wording } from './wording.ts';
+import type { Say, Wording } from './wording.ts';
 
 /** Destinations that are remembered; the flows of a moment go to few. */
 const MAX_DESTINATIONS = 256;
@@ -9,11 +9,11 @@ const MAX_DESTINATIONS = 256;
 class Phrase {
   #bytes: Uint8Array | null = null;
 
-  /** `write` says the same each time. */
-  put(line: LineBuffer, write: () => void): void {
+  /** `say` says the same of each `event` that comes here. */
+  put<E>(line: LineBuffer, event: E, say: Say<E>): void {
     if (this.#bytes !== null) return line.fixed(this.#bytes);
     const start = line.length;
-    write();
+    say(line, event);
     this.#bytes = line.since(start);
   }
 }
@@ -52,19 +52,19 @@ class Phrases implements Wording {
   }
 
   destination(line: LineBuffer, event: FlowIdentity): void {
-    this.#inRecord.put(line, () => this.#words.destination(line, event));
+    this.#inRecord.put(line, event, this.#words.destination);
   }
 
   verdict(line: LineBuffer, event: DecisionEvent): void {
-    this.#verdictOf(event).inRecord.put(line, () => this.#words.verdict(line, event));
+    this.#verdictOf(event).inRecord.put(line, event, this.#words.verdict);
   }
 
   destinationInMessage(line: LineBuffer, event: FlowIdentity): void {
-    this.#inMessage.put(line, () => this.#words.destinationInMessage(line, event));
+    this.#inMessage.put(line, event, this.#words.destinationInMessage);
   }
 
   verdictInMessage(line: LineBuffer, event: DecisionEvent): void {
-    this.#verdictOf(event).inMessage.put(line, () => this.#words.verdictInMessage(line, event));
+    this.#verdictOf(event).inMessage.put(line, event, this.#words.verdictInMessage);
   }
 
   #verdictOf(event: DecisionEvent): Verdict {
