@@ -22,8 +22,8 @@ const LINGER_MS = 20;
 const SLICE_BYTES = 128 * 1024;
 /** The core is left to others this long between two slices. */
 const PAUSE_MS = 2;
-/** What waits is written in so many slices at most, so that pauses hold up nothing for long. */
-const MAX_SLICES = 16;
+/** A slice is at least this part of what waits, so that pauses hold up nothing for long. */
+const MIN_SHARE = 1 / 16;
 /** A full pipe is tried again after the first of these, then after twice as long each time up to the second. */
 const MIN_RETRY_MS = 1;
 const MAX_RETRY_MS = 64;
@@ -224,7 +224,7 @@ export class LineSink {
   /** Whole lines, where one ends in it. */
   #slice(): Buffer {
     const { bytes } = this.#chunk;
-    const most = Math.max(SLICE_BYTES, Math.ceil(this.#waiting / MAX_SLICES));
+    const most = Math.max(SLICE_BYTES, Math.ceil(this.#waiting * MIN_SHARE));
     if (bytes.length <= most) return bytes;
     const end = bytes.lastIndexOf(NEWLINE, most - 1) + 1;
     return bytes.subarray(0, end > 0 ? end : most);
